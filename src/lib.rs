@@ -1,0 +1,1 @@
+//! Redis wherever JavaScript runs.
