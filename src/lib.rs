@@ -1,1 +1,3 @@
 //! Redis wherever JavaScript runs.
+
+pub mod base;

@@ -1,0 +1,3 @@
+//! What any program could use: bytes, numbers, time. Imports nothing of ours.
+
+pub mod time;
