@@ -1,3 +1,4 @@
 //! What any program could use: bytes, numbers, time. Imports nothing of ours.
 
+pub mod random;
 pub mod time;
