@@ -1,4 +1,5 @@
 //! What any program could use: bytes, numbers, time. Imports nothing of ours.
 
+pub mod glob;
 pub mod random;
 pub mod time;
