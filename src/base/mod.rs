@@ -1,5 +1,6 @@
 //! What any program could use: bytes, numbers, time. Imports nothing of ours.
 
+pub mod arena;
 pub mod bytes;
 pub mod glob;
 pub mod number;
