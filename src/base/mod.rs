@@ -2,6 +2,7 @@
 
 pub mod arena;
 pub mod bytes;
+pub mod checksum;
 pub mod glob;
 pub mod number;
 pub mod random;
