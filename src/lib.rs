@@ -1,3 +1,6 @@
 //! Redis wherever JavaScript runs.
 
+#![deny(unsafe_code)]
+
 pub mod base;
+pub mod data;

@@ -1,0 +1,901 @@
+//! A hash table that never stops to rehash: segments in hash order behind a directory.
+//!
+//! ```text
+//!  position   the top 32 bits of a keyed 64-bit hash
+//!  directory  00  01  10  11          the top `depth` bits → a segment; a segment of fewer bits fills several slots
+//!              │   │   └─┬─┘
+//!  segments   [·] [·]   [·]           each the entries of one range of positions, sorted by position:
+//!                                     tags  [u32]  their positions
+//!                                     items [T]    the entries themselves
+//! ```
+//!
+//! A segment that is full splits into the two halves of its range (extendible hashing); two that are nearly empty
+//! become one again. Since positions are kept beside the entries and in order, a split copies two runs of memory and
+//! neither hashes nor touches an entry; a look-up guesses the place from the position, since hashes are spread evenly,
+//! and looks at one or two cache lines around it. SCAN, snapshots and expiry walk in the order of positions, which no
+//! split or merge changes: "up to here" is one number, good for ever.
+
+use std::ops::Deref;
+
+use siphasher::sip::SipHasher13;
+
+use crate::base::random::Random;
+use crate::base::time::Time;
+
+/// What a table can hold: something that knows its own key.
+pub trait Keyed {
+    /// Returns the bytes that the entry is found by. They must not change while it is in a table.
+    fn key(&self) -> &[u8];
+
+    /// Returns when the entry is to expire, if it is.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// The secret that a table hashes with, so that nobody outside can choose keys that collide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashKey(pub u64, pub u64);
+
+/// Entries found by their keys.
+///
+/// A *hash* is what [`Table::hash`] makes of a key; a caller that needs it more than once computes it once and uses the
+/// methods called `…_hashed`. A *position* is the upper half of a hash; everything that walks goes by position.
+pub struct Table<T> {
+    key: HashKey,
+    /// For every prefix of `depth` bits, which of `segments` holds it. Empty until the first entry comes.
+    directory: Vec<u32>,
+    segments: Vec<Segment<T>>,
+    depth: u8,
+    /// How many segments are told apart by all `depth` bits. With none, the directory is twice as long as it needs to be.
+    deepest: usize,
+    len: usize,
+    volatile: usize,
+    /// No segment at the greatest depth was ever fuller than this.
+    fullest: usize,
+    max_depth: u8,
+}
+
+/// An upper bound of every position: the end of a walk.
+const END: u64 = 1 << 32;
+
+/// Deeper than this, segments grow instead of splitting. It takes 2^33 entries to get there, or a leaked [`HashKey`].
+const MAX_DEPTH: u8 = 26;
+
+impl<T: Keyed> Table<T> {
+    /// Makes an empty table, which takes no memory yet.
+    pub fn new(key: HashKey) -> Self {
+        Self::with_max_depth(key, MAX_DEPTH)
+    }
+
+    fn with_max_depth(key: HashKey, max_depth: u8) -> Self {
+        Self {
+            key,
+            directory: Vec::new(),
+            segments: Vec::new(),
+            depth: 0,
+            deepest: 0,
+            len: 0,
+            volatile: 0,
+            fullest: Segment::<T>::LIMIT,
+            max_depth,
+        }
+    }
+
+    /// Returns how many entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns how many entries have a deadline.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// Returns how many segments the entries are spread over.
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Returns the bytes that the table has allocated, without what its entries own.
+    pub fn heap_bytes(&self) -> usize {
+        let lists: usize = self.segments.iter().map(Segment::heap_bytes).sum();
+        self.directory.capacity() * size_of::<u32>()
+            + self.segments.capacity() * size_of::<Segment<T>>()
+            + lists
+    }
+
+    /// Returns the hash of a key: SipHash-1-3 under the table's secret.
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        SipHasher13::new_with_keys(self.key.0, self.key.1).hash(key)
+    }
+
+    /// Returns where in every walk an entry of this hash comes.
+    pub fn position(hash: u64) -> u64 {
+        hash >> 32
+    }
+
+    /// Returns the entry of a key.
+    pub fn find(&self, key: &[u8]) -> Option<&T> {
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// Returns the entry of a key whose hash is known.
+    pub fn find_hashed(&self, hash: u64, key: &[u8]) -> Option<&T> {
+        let segment = &self.segments[self.segment_of(tag(hash))?];
+        let index = segment.find(tag(hash), key).ok()?;
+        Some(&segment.items[index])
+    }
+
+    /// Returns the entry of a key, to change or remove.
+    pub fn find_mut(&mut self, key: &[u8]) -> Option<Occupied<'_, T>> {
+        self.find_mut_hashed(self.hash(key), key)
+    }
+
+    /// Returns the entry of a key whose hash is known, to change or remove.
+    pub fn find_mut_hashed(&mut self, hash: u64, key: &[u8]) -> Option<Occupied<'_, T>> {
+        match self.slot(hash, key) {
+            Slot::Occupied(entry) => Some(entry),
+            Slot::Vacant(_) => None,
+        }
+    }
+
+    /// Returns the place of a key whose hash is known, whether or not there is an entry.
+    pub fn slot(&mut self, hash: u64, key: &[u8]) -> Slot<'_, T> {
+        let tag = tag(hash);
+        let Some(segment) = self.segment_of(tag) else {
+            return Slot::Vacant(Vacant { table: self, tag, segment: 0, index: 0 });
+        };
+        match self.segments[segment].find(tag, key) {
+            Ok(index) => Slot::Occupied(Occupied { table: self, segment, index }),
+            Err(index) => Slot::Vacant(Vacant { table: self, tag, segment, index }),
+        }
+    }
+
+    /// Puts an entry in; returns the one of the same key that it replaces.
+    pub fn insert(&mut self, entry: T) -> Option<T> {
+        self.insert_hashed(self.hash(entry.key()), entry)
+    }
+
+    /// Puts an entry in whose key's hash is known; returns the one of the same key that it replaces.
+    pub fn insert_hashed(&mut self, hash: u64, entry: T) -> Option<T> {
+        match self.slot(hash, entry.key()) {
+            Slot::Occupied(mut old) => Some(old.replace(entry)),
+            Slot::Vacant(place) => {
+                place.insert(entry);
+                None
+            }
+        }
+    }
+
+    /// Takes the entry of a key out.
+    pub fn remove(&mut self, key: &[u8]) -> Option<T> {
+        self.remove_hashed(self.hash(key), key)
+    }
+
+    /// Takes the entry of a key out whose hash is known.
+    pub fn remove_hashed(&mut self, hash: u64, key: &[u8]) -> Option<T> {
+        self.find_mut_hashed(hash, key).map(Occupied::remove)
+    }
+
+    /// Drops all entries and gives their memory back.
+    pub fn clear(&mut self) {
+        *self = Self::with_max_depth(self.key, self.max_depth);
+    }
+
+    /// Visits every entry in order of position.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let (items, next) = self.walk(from)?;
+            from = next;
+            Some(items)
+        })
+        .flatten()
+    }
+
+    /// Returns a run of entries from a position on, and the position that the walk goes on from. `None` at the end.
+    ///
+    /// A walk that starts at 0 and is resumed with each answer meets every entry that is there throughout exactly once,
+    /// whatever happens to others in between. An entry has been met if its [`Table::position`] is below the last answer.
+    pub fn walk(&self, from: u64) -> Option<(&[T], u64)> {
+        let first = u32::try_from(from).ok()?;
+        let segment = &self.segments[self.segment_of(first)?];
+        Some((&segment.items[segment.lower_bound(first)..], segment.end()))
+    }
+
+    /// Visits about `count` entries from a cursor on, and returns the cursor to go on from, 0 at the end.
+    ///
+    /// Cursors are positions, so they stay good for ever; entries of one position always come together. A pass over an
+    /// empty stretch counts as an entry, so that no call takes long.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&T)) -> u64 {
+        let mut from = cursor;
+        let mut left = count.max(1);
+        while let Some(segment) = u32::try_from(from).ok().and_then(|first| self.segment_of(first)) {
+            let segment = &self.segments[segment];
+            let mut index = segment.lower_bound(from as u32);
+            while let Some(&tag) = segment.tags.get(index) {
+                if left == 0 && u64::from(tag) >= from {
+                    return from;
+                }
+                visit(&segment.items[index]);
+                left = left.saturating_sub(1);
+                from = u64::from(tag) + 1;
+                index += 1;
+            }
+            from = segment.end();
+            left = left.saturating_sub(1);
+            if left == 0 && from < END {
+                return from;
+            }
+        }
+        0
+    }
+
+    /// Returns an entry, each as likely as any other.
+    ///
+    /// A segment is drawn with the share of positions it holds, and kept with a chance that makes up for how full it is.
+    pub fn random(&self, random: &mut Random) -> Option<&T> {
+        let mut position = 0;
+        for _ in 0..if self.is_empty() { 0 } else { 64 } {
+            let drawn = random.next();
+            position = tag(drawn);
+            let segment = &self.segments[self.segment_of(position)?];
+            // One of `fullest << spare` seats in the segment's share of the directory; most seats are empty.
+            let seats = (self.fullest as u128) << (self.depth - segment.depth);
+            let room = if self.segments.len() == 1 { segment.len() as u128 } else { seats };
+            let seat = (u128::from(drawn as u32) * room) >> 32;
+            if let Some(item) = segment.items.get(seat as usize) {
+                return Some(item);
+            }
+        }
+        // All but empty everywhere: the next one in order will do.
+        let after = (self.walk_to_entry(u64::from(position))).or_else(|| self.walk_to_entry(0));
+        after.and_then(<[T]>::first)
+    }
+
+    /// Calls `due` with entries whose deadline has passed, from a position on; returns where to go on from, 0 at the end.
+    ///
+    /// Looks at segments that may hold one only, and stops after the one that brings the number of entries and segments
+    /// looked at to `budget`. The entries stay until the caller removes them.
+    pub fn expired(&mut self, now: Time, from: u64, budget: usize, mut due: impl FnMut(&T)) -> u64 {
+        let mut from = if self.volatile == 0 { END } else { from };
+        let mut looked_at = 0;
+        while let Some(segment) = u32::try_from(from).ok().and_then(|first| self.segment_of(first)) {
+            if looked_at >= budget {
+                return from;
+            }
+            let segment = &mut self.segments[segment];
+            looked_at += 1;
+            if segment.soonest.is_some_and(|soonest| soonest <= now) {
+                looked_at += segment.len();
+                segment.soonest = segment.items.iter().filter_map(T::deadline).min();
+                segment
+                    .items
+                    .iter()
+                    .filter(|item| item.deadline().is_some_and(|at| at <= now))
+                    .for_each(&mut due);
+            }
+            from = segment.end();
+        }
+        0
+    }
+
+    fn walk_to_entry(&self, mut from: u64) -> Option<&[T]> {
+        loop {
+            let (items, next) = self.walk(from)?;
+            if !items.is_empty() {
+                return Some(items);
+            }
+            from = next;
+        }
+    }
+
+    /// Returns which segment holds a position; none does in a table that never held anything.
+    fn segment_of(&self, tag: u32) -> Option<usize> {
+        self.directory.get(self.slot_of(tag)).map(|&segment| segment as usize)
+    }
+
+    fn slot_of(&self, tag: u32) -> usize {
+        ((u64::from(tag) << self.depth) >> 32) as usize
+    }
+
+    /// Makes the directory's slots of a segment's range point to it.
+    fn point_to(&mut self, segment: usize) {
+        let Segment { prefix, depth, .. } = self.segments[segment];
+        let first = self.slot_of(prefix);
+        let slots = 1 << (self.depth - depth);
+        self.directory[first..first + slots].fill(segment as u32);
+    }
+
+    /// Splits a segment in two.
+    fn split(&mut self, segment: usize) {
+        if self.segments[segment].depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|&segment| [segment, segment]).collect();
+            self.depth += 1;
+            self.deepest = 0;
+        }
+        let upper = self.segments[segment].split();
+        if upper.depth == self.depth {
+            self.deepest += 2;
+        }
+        self.segments.push(upper);
+        self.point_to(self.segments.len() - 1);
+    }
+
+    /// Merges a segment with its other half for as long as both together are sparse.
+    fn merge(&mut self, mut segment: usize) {
+        while let Some((lower, upper)) = self.sparse_pair(segment) {
+            if self.segments[lower].depth == self.depth {
+                self.deepest -= 2;
+            }
+            let taken = std::mem::take(&mut self.segments[upper]);
+            self.segments[lower].merge(taken);
+            self.point_to(lower);
+            // The last segment moves into the hole.
+            self.segments.swap_remove(upper);
+            if upper < self.segments.len() {
+                self.point_to(upper);
+            }
+            segment = if lower == self.segments.len() { upper } else { lower };
+        }
+        self.shrink();
+    }
+
+    /// Returns a segment and its other half, in order, if they would fit well into one.
+    fn sparse_pair(&self, segment: usize) -> Option<(usize, usize)> {
+        let one = &self.segments[segment];
+        let sibling_bit = 1u32.checked_shl(32u32.checked_sub(u32::from(one.depth))?)?;
+        let other = self.segment_of(one.prefix ^ sibling_bit)?;
+        let sparse = self.segments[other].depth == one.depth
+            && one.len() + self.segments[other].len() <= Segment::<T>::LIMIT / 2;
+        let pair = if one.prefix & sibling_bit == 0 { (segment, other) } else { (other, segment) };
+        sparse.then_some(pair)
+    }
+
+    /// Gives back what the directory and the list of segments no longer need, well after they stopped needing it.
+    fn shrink(&mut self) {
+        while self.deepest == 0 && self.depth > 0 && self.segments.len() * 4 <= self.directory.len() {
+            self.directory = self.directory.iter().copied().step_by(2).collect();
+            self.depth -= 1;
+            self.deepest = self.segments.iter().filter(|segment| segment.depth == self.depth).count();
+        }
+        if self.segments.capacity() > 4 * self.segments.len() {
+            self.segments.shrink_to(2 * self.segments.len());
+        }
+    }
+}
+
+/// The place of a key: taken or free.
+pub enum Slot<'a, T> {
+    Occupied(Occupied<'a, T>),
+    Vacant(Vacant<'a, T>),
+}
+
+/// An entry found in its table.
+///
+/// Reads as the entry. What could change its deadline goes through [`Occupied::update`], which keeps the table informed.
+pub struct Occupied<'a, T> {
+    table: &'a mut Table<T>,
+    segment: usize,
+    index: usize,
+}
+
+impl<'a, T: Keyed> Occupied<'a, T> {
+    /// Changes the entry, its deadline too, but not its key.
+    pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+        let segment = &mut self.table.segments[self.segment];
+        let item = &mut segment.items[self.index];
+        let before = item.deadline();
+        let result = change(item);
+        let after = item.deadline();
+        segment.hurry(after);
+        self.table.volatile += usize::from(after.is_some());
+        self.table.volatile -= usize::from(before.is_some());
+        result
+    }
+
+    /// Puts another entry of the same key in its place, and returns the old one.
+    pub fn replace(&mut self, entry: T) -> T {
+        debug_assert_eq!(self.key(), entry.key());
+        self.update(|old| std::mem::replace(old, entry))
+    }
+
+    /// Returns the entry for as long as the table was borrowed. Its key and deadline must stay as they are.
+    pub fn into_mut(self) -> &'a mut T {
+        &mut self.table.segments[self.segment].items[self.index]
+    }
+
+    /// Takes the entry out.
+    pub fn remove(self) -> T {
+        let segment = &mut self.table.segments[self.segment];
+        let item = segment.remove(self.index);
+        self.table.len -= 1;
+        self.table.volatile -= usize::from(item.deadline().is_some());
+        if segment.len() <= Segment::<T>::LIMIT / 4 {
+            self.table.merge(self.segment);
+        }
+        item
+    }
+}
+
+impl<T> Deref for Occupied<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.table.segments[self.segment].items[self.index]
+    }
+}
+
+/// A place where a key's entry can go.
+pub struct Vacant<'a, T> {
+    table: &'a mut Table<T>,
+    tag: u32,
+    segment: usize,
+    index: usize,
+}
+
+impl<'a, T: Keyed> Vacant<'a, T> {
+    /// Puts in an entry, which must have the key that was looked for.
+    pub fn insert(self, entry: T) -> Occupied<'a, T> {
+        debug_assert_eq!(self.tag, tag(self.table.hash(entry.key())));
+        self.insert_unchecked(entry)
+    }
+
+    fn insert_unchecked(mut self, entry: T) -> Occupied<'a, T> {
+        let table = &mut *self.table;
+        if table.directory.is_empty() {
+            table.directory = vec![0];
+            table.segments.push(Segment::default());
+            table.deepest = 1;
+        }
+        while table.segments[self.segment].is_full() {
+            if table.segments[self.segment].depth == table.max_depth {
+                table.fullest = table.fullest.max(table.segments[self.segment].len() + 1);
+                break;
+            }
+            table.split(self.segment);
+            self.segment = table.segment_of(self.tag).expect("it has segments");
+            self.index = table.segments[self.segment].lower_bound(self.tag);
+        }
+        let segment = &mut table.segments[self.segment];
+        table.len += 1;
+        table.volatile += usize::from(entry.deadline().is_some());
+        segment.hurry(entry.deadline());
+        segment.insert(self.index, self.tag, entry);
+        Occupied { table: self.table, segment: self.segment, index: self.index }
+    }
+}
+
+/// The entries of one range of positions, in order.
+struct Segment<T> {
+    /// The positions of `items`, rising.
+    tags: Vec<u32>,
+    items: Vec<T>,
+    /// The first position of the range. Its upper `depth` bits are those of every position in it.
+    prefix: u32,
+    depth: u8,
+    /// No deadline in here is sooner. It may have been that of an entry that is gone.
+    soonest: Option<Time>,
+}
+
+impl<T> Default for Segment<T> {
+    fn default() -> Self {
+        Self { tags: Vec::new(), items: Vec::new(), prefix: 0, depth: 0, soonest: None }
+    }
+}
+
+impl<T> Segment<T> {
+    /// As many entries make a segment full. More would make insertions slow, fewer the directory large.
+    const LIMIT: usize = match size_of::<T>() {
+        0..=16 => 256,
+        17..=32 => 128,
+        _ => 64,
+    };
+
+    fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= Self::LIMIT
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.tags.capacity() * size_of::<u32>() + self.items.capacity() * size_of::<T>()
+    }
+
+    /// Returns the first position after the range.
+    fn end(&self) -> u64 {
+        u64::from(self.prefix) + (END >> self.depth)
+    }
+
+    /// Notes that there may be something to expire at `deadline`.
+    fn hurry(&mut self, deadline: Option<Time>) {
+        self.soonest = match (self.soonest, deadline) {
+            (Some(soonest), Some(deadline)) => Some(soonest.min(deadline)),
+            (soonest, deadline) => soonest.or(deadline),
+        };
+    }
+
+    /// Returns the index of the first entry at this position or a later one.
+    ///
+    /// Positions are spread evenly over the range, so the share of the range before `tag` is about the share of entries
+    /// before it: with n entries it is off by less than √n/2 mostly. It is enough to count in a window around the guess.
+    fn lower_bound(&self, tag: u32) -> usize {
+        const WINDOW: usize = 16;
+        let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
+        let guess = ((share * self.len() as u64) >> 32) as usize;
+        let start = guess.saturating_sub(WINDOW / 2).min(self.len().saturating_sub(WINDOW));
+        let Some(window) = self.tags[start..].first_chunk::<WINDOW>() else {
+            return self.tags.partition_point(|&other| other < tag);
+        };
+        let below = window.iter().map(|&other| usize::from(other < tag)).sum();
+        match below {
+            0 if start > 0 => self.tags[..start].partition_point(|&other| other < tag),
+            WINDOW => start + WINDOW + self.tags[start + WINDOW..].partition_point(|&other| other < tag),
+            below => start + below,
+        }
+    }
+
+    fn insert(&mut self, index: usize, tag: u32, item: T) {
+        if self.len() == self.tags.capacity() {
+            self.tags.reserve_exact(slack(self.len()));
+        }
+        if self.len() == self.items.capacity() {
+            self.items.reserve_exact(slack(self.len()));
+        }
+        self.tags.insert(index, tag);
+        self.items.insert(index, item);
+    }
+
+    fn remove(&mut self, index: usize) -> T {
+        self.tags.remove(index);
+        let item = self.items.remove(index);
+        if self.items.capacity() / 2 > self.len() + slack(self.len()) {
+            self.fit();
+        }
+        item
+    }
+
+    /// Cuts the upper half of the range off.
+    fn split(&mut self) -> Self {
+        self.depth += 1;
+        let prefix = self.prefix | 1 << (32 - u32::from(self.depth));
+        let middle = self.tags.partition_point(|&tag| tag < prefix);
+        let mut upper = Self {
+            tags: self.tags.split_off(middle),
+            items: self.items.split_off(middle),
+            prefix,
+            depth: self.depth,
+            soonest: self.soonest,
+        };
+        upper.fit();
+        self.fit();
+        upper
+    }
+
+    /// Takes in the other half of the range that this one is the lower half of.
+    fn merge(&mut self, mut upper: Self) {
+        self.tags.append(&mut upper.tags);
+        self.items.append(&mut upper.items);
+        self.hurry(upper.soonest);
+        self.depth -= 1;
+        self.fit();
+    }
+
+    /// Leaves room for a few more entries and gives the rest back.
+    fn fit(&mut self) {
+        let room = self.len() + slack(self.len());
+        self.tags.shrink_to(room);
+        self.items.shrink_to(room);
+    }
+}
+
+impl<T: Keyed> Segment<T> {
+    /// Returns the index of a key's entry, or the one where it belongs.
+    fn find(&self, tag: u32, key: &[u8]) -> Result<usize, usize> {
+        let mut index = self.lower_bound(tag);
+        while self.tags.get(index) == Some(&tag) {
+            if self.items[index].key() == key {
+                return Ok(index);
+            }
+            index += 1;
+        }
+        Err(index)
+    }
+}
+
+/// Returns the room to leave beside `len` entries: an eighth, so that memory is filled to 94 % on average.
+const fn slack(len: usize) -> usize {
+    len / 8 + 4
+}
+
+/// Returns the part of a hash that entries are ordered by.
+const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap, HashSet};
+
+    use super::*;
+
+    /// A key and when it expires.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Item(Vec<u8>, Option<Time>);
+
+    impl Keyed for Item {
+        fn key(&self) -> &[u8] {
+            &self.0
+        }
+
+        fn deadline(&self) -> Option<Time> {
+            self.1
+        }
+    }
+
+    const KEY: HashKey = HashKey(1, 2);
+
+    fn item(n: u64) -> Item {
+        Item(format!("key:{n}").into_bytes(), None)
+    }
+
+    fn key(n: u64) -> Vec<u8> {
+        item(n).0
+    }
+
+    impl<T: Keyed> Table<T> {
+        /// Asserts all that the fields promise of one another.
+        fn check(&self) {
+            let mut slot = 0;
+            let mut seen = HashSet::new();
+            while let Some(&id) = self.directory.get(slot) {
+                let segment = &self.segments[id as usize];
+                let slots = 1 << (self.depth - segment.depth);
+                assert!(seen.insert(id));
+                assert_eq!(slot, self.slot_of(segment.prefix));
+                assert!(self.directory[slot..slot + slots].iter().all(|&other| other == id));
+                assert_eq!(segment.tags.len(), segment.items.len());
+                assert!(segment.tags.is_sorted());
+                for (item, &tag) in segment.items.iter().zip(&segment.tags) {
+                    assert_eq!(u64::from(tag), Self::position(self.hash(item.key())));
+                    assert!((u64::from(segment.prefix)..segment.end()).contains(&u64::from(tag)));
+                    let due = item.deadline();
+                    assert!(due.is_none() || segment.soonest <= due, "a bound above what it bounds");
+                }
+                slot += slots;
+            }
+            assert_eq!(slot, self.directory.len());
+            assert_eq!(seen.len(), self.segments.len());
+            let deepest = self.segments.iter().filter(|segment| segment.depth == self.depth).count();
+            assert_eq!(deepest, self.deepest);
+            assert_eq!(self.iter().count(), self.len());
+            assert_eq!(self.iter().filter(|item| item.deadline().is_some()).count(), self.volatile());
+        }
+    }
+
+    #[test]
+    fn behaves_as_a_map_while_it_grows_and_shrinks() {
+        let mut random = Random::new(7);
+        for max_depth in [0, 3, MAX_DEPTH] {
+            let mut table = Table::<Item>::with_max_depth(KEY, max_depth);
+            let mut model: HashMap<Vec<u8>, Option<Time>> = HashMap::new();
+            for step in 0..60_000 {
+                // Mostly insertions for a while, then mostly removals.
+                let grows = step / 10_000 % 2 == 0;
+                let n = random.below(6_000);
+                match (random.below(10), grows) {
+                    (0, _) => {
+                        let deadline = (random.below(3) > 0).then(|| Time(random.below(1_000)));
+                        if let Some(mut found) = table.find_mut(&key(n)) {
+                            found.update(|item| item.1 = deadline);
+                            model.insert(key(n), deadline);
+                        }
+                    }
+                    (1..=7, true) | (1, false) => {
+                        let entry = Item(key(n), n.is_multiple_of(3).then_some(Time(n)));
+                        let old = table.insert(entry.clone());
+                        assert_eq!(old.map(|item| item.1), model.insert(entry.0, entry.1));
+                    }
+                    _ => assert_eq!(table.remove(&key(n)).map(|item| item.1), model.remove(&key(n))),
+                }
+                let n = random.below(6_000);
+                assert_eq!(table.find(&key(n)).map(|item| item.1), model.get(&key(n)).copied());
+                if step % 1_000 == 0 {
+                    table.check();
+                    assert_eq!(table.len(), model.len());
+                }
+            }
+            model.keys().for_each(|key| assert!(table.remove(key).is_some()));
+            table.check();
+            assert!(table.is_empty());
+            assert!(table.segments() == 1 && table.directory.len() <= 2);
+            assert!(table.heap_bytes() < 2_000, "{}", table.heap_bytes());
+        }
+    }
+
+    #[test]
+    fn scan_returns_whatever_stays() {
+        let mut random = Random::new(11);
+        for round in 0..40 {
+            let mut table = Table::new(KEY);
+            let (first, last) = if round % 2 == 0 { (500, 20_000) } else { (20_000, 500) };
+            (0..first).for_each(|n| drop(table.insert(item(n))));
+            let staying = first.min(last);
+            let mut seen = HashSet::new();
+            let mut cursor = 0;
+            let mut n = first;
+            loop {
+                let count = 1 + random.below(40) as usize;
+                cursor = table.scan(cursor, count, |item| seen.extend([item.0.clone()]));
+                assert!(cursor < 1 << 53);
+                if cursor == 0 {
+                    break;
+                }
+                for _ in 0..random.below(400) {
+                    if n < last {
+                        table.insert(item(n));
+                        n += 1;
+                    } else if n > last {
+                        n -= 1;
+                        table.remove(&key(n));
+                    }
+                }
+            }
+            (0..staying).for_each(|n| assert!(seen.contains(&key(n)), "{n} is missing"));
+        }
+    }
+
+    #[test]
+    fn scan_meets_each_entry_once_in_order_if_nothing_changes() {
+        let mut table = Table::new(KEY);
+        (0..5_000).for_each(|n| drop(table.insert(item(n))));
+        let mut seen = Vec::new();
+        let mut cursor = 0;
+        loop {
+            let before = seen.len();
+            cursor = table.scan(cursor, 10, |item| seen.push(Table::<Item>::position(table.hash(&item.0))));
+            assert!((1..=11).contains(&(seen.len() - before)));
+            assert!(seen.last() < Some(&cursor) || cursor == 0);
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert!(seen.is_sorted());
+        assert_eq!(seen.len(), 5_000);
+        assert_eq!(Table::<Item>::new(KEY).scan(0, 10, |_| panic!()), 0);
+        assert_eq!(table.scan(u64::MAX, 10, |_| panic!()), 0);
+    }
+
+    /// Puts items in as if they all had the same position, which honest keys never do.
+    fn crowd(table: &mut Table<Item>, hash: u64, n: std::ops::Range<u64>) {
+        for n in n {
+            let Slot::Vacant(place) = table.slot(hash, &key(n)) else { panic!() };
+            place.insert_unchecked(item(n));
+        }
+    }
+
+    #[test]
+    fn collisions_cannot_make_the_directory_explode() {
+        let mut table = Table::with_max_depth(KEY, 6);
+        (0..1_000).for_each(|n| drop(table.insert(item(n))));
+        let hash = table.hash(b"some");
+        crowd(&mut table, hash, 1_000..4_000);
+        assert_eq!(table.len(), 4_000);
+        assert!(table.directory.len() <= 64);
+        for n in 1_000..4_000 {
+            assert!(table.find_hashed(hash, &key(n)).is_some());
+        }
+        // One position is never torn apart.
+        let mut largest = 0;
+        let mut cursor = 0;
+        loop {
+            let mut visited = 0;
+            cursor = table.scan(cursor, 10, |_| visited += 1);
+            largest = largest.max(visited);
+            if cursor == 0 {
+                break;
+            }
+        }
+        assert!((3_000..3_020).contains(&largest));
+        for n in 1_000..4_000 {
+            assert!(table.remove_hashed(hash, &key(n)).is_some());
+        }
+        table.check();
+        assert_eq!(table.len(), 1_000);
+    }
+
+    #[test]
+    fn random_entries_are_even() {
+        let mut random = Random::new(3);
+        for len in [1, 2, 50, 300, 5_000] {
+            let mut table = Table::new(KEY);
+            (0..len).for_each(|n| drop(table.insert(item(n))));
+            let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+            for _ in 0..len * 100 {
+                *counts.entry(table.random(&mut random).unwrap().0.clone()).or_default() += 1;
+            }
+            assert_eq!(counts.len() as u64, len);
+            // Six standard deviations around the mean of 100.
+            assert!(counts.values().all(|count| (40..=160).contains(count)));
+        }
+        assert!(Table::<Item>::new(KEY).random(&mut random).is_none());
+    }
+
+    #[test]
+    fn a_random_entry_is_found_however_sparse_the_table() {
+        let mut random = Random::new(4);
+        let mut table = Table::with_max_depth(KEY, 3);
+        let hash = table.hash(b"some");
+        crowd(&mut table, hash, 0..10_000);
+        (0..10_000).for_each(|n| drop(table.remove_hashed(hash, &key(n))));
+        (0..300).for_each(|n| drop(table.insert(item(n))));
+        for _ in 0..1_000 {
+            assert!(table.random(&mut random).is_some());
+        }
+    }
+
+    #[test]
+    fn expired_finds_all_that_are_due_and_settles() {
+        let mut random = Random::new(5);
+        let mut table = Table::new(KEY);
+        for n in 0..10_000 {
+            let deadline = n.is_multiple_of(4).then(|| Time(random.below(1_000)));
+            table.insert(Item(key(n), deadline));
+        }
+        for now in (0..=1_000).step_by(100).map(Time) {
+            let mut due = Vec::new();
+            let mut from = 0;
+            loop {
+                from = table.expired(now, from, 300, |item| due.push(item.0.clone()));
+                if from == 0 {
+                    break;
+                }
+            }
+            assert!(due.iter().all(|key| table.remove(key).is_some_and(|item| item.1 <= Some(now))));
+            assert!(table.iter().all(|item| item.1.is_none_or(|at| at > now)));
+            table.check();
+        }
+        assert_eq!((table.len(), table.volatile()), (7_500, 0));
+    }
+
+    #[test]
+    fn a_walk_and_positions_agree() {
+        let mut table = Table::new(KEY);
+        (0..3_000).for_each(|n| drop(table.insert(item(n))));
+        let mut walked = HashSet::new();
+        let mut from = 0;
+        while let Some((items, next)) = table.walk(from) {
+            walked.extend(items.iter().map(|item| item.0.clone()));
+            from = next;
+            for n in 0..3_000 {
+                let passed = Table::<Item>::position(table.hash(&key(n))) < from;
+                assert_eq!(walked.contains(&key(n)), passed);
+            }
+        }
+        assert_eq!(walked.len(), 3_000);
+    }
+
+    #[test]
+    fn an_entry_can_be_swapped_in_place() {
+        let mut table = Table::new(KEY);
+        assert_eq!(table.insert(Item(b"a".to_vec(), None)), None);
+        assert_eq!(table.insert(Item(b"a".to_vec(), Some(Time(5)))), Some(Item(b"a".to_vec(), None)));
+        assert_eq!(table.volatile(), 1);
+        let mut found = table.find_mut(b"a").unwrap();
+        assert_eq!(found.update(|item| item.1.take()), Some(Time(5)));
+        assert_eq!(found.deadline(), None);
+        found.into_mut();
+        assert_eq!(table.volatile(), 0);
+        table.clear();
+        assert_eq!((table.len(), table.heap_bytes()), (0, 0));
+        assert!(table.find(b"a").is_none());
+    }
+}
