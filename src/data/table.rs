@@ -846,7 +846,7 @@ mod tests {
     fn expired_finds_all_that_are_due_and_settles() {
         let mut random = Random::new(5);
         let mut table = Table::new(KEY);
-        for n in 0..10_000 {
+        for n in 0..10_000u64 {
             let deadline = n.is_multiple_of(4).then(|| Time(random.below(1_000)));
             table.insert(Item(key(n), deadline));
         }
