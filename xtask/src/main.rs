@@ -1,1 +1,35 @@
-fn main() {}
+//! Everything around the crate that is not `cargo build`: `cargo xtask play | test | pack | setup`.
+
+mod package;
+mod play;
+mod program;
+mod setup;
+mod test;
+mod wasm;
+mod www;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  play [--port N]            builds everything and serves the playground on 127.0.0.1
+  test [--long] [--only A,B] runs what CI runs; --only names stages, --long raises the tests' counts
+  pack                       builds the npm package: target/npm, and the tarball in target/pack
+  setup                      installs what is missing on this machine; the others do it by themselves";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, options) = args.split_first().map_or(("help", &[][..]), |(first, rest)| (first, rest));
+    match command {
+        "play" => play::play(options),
+        "test" => test::test(options),
+        "pack" => package::pack(),
+        "setup" => setup::everything(),
+        "help" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        unknown => bail!("there is no `cargo xtask {unknown}`\n\n{USAGE}"),
+    }
+}

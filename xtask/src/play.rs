@@ -1,0 +1,32 @@
+//! `cargo xtask play`: the playground, served by a redlet-server that it can also talk to.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Context, Result, bail};
+
+use crate::program::{program, run, target};
+use crate::{package, setup, wasm, www};
+
+/// Builds everything and serves it until interrupted.
+pub fn play(args: &[String]) -> Result<()> {
+    let port = match args {
+        [] => free_port()?,
+        [option, port] if option == "--port" => port.parse().context("--port takes a number")?,
+        _ => bail!("`cargo xtask play` takes --port N and nothing else"),
+    };
+    setup::builders()?;
+    wasm::build_all()?;
+    package::assemble()?;
+    www::build()?;
+    run(program("cargo").args(["build", "--quiet", "--release", "--bin", "redlet-server"]))?;
+
+    println!("the playground is at http://127.0.0.1:{port}/");
+    let mut server = program(&target("release/redlet-server").to_string_lossy());
+    server.args(["--port", &free_port()?.to_string(), "--ws-port", &port.to_string()]);
+    run(server.arg("--www").arg(target("www")))
+}
+
+/// Asks the system for a port that nobody listens on.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,229 @@
+//! `cargo xtask test`: all that CI runs, cheapest first. What does not depend on a failed stage still runs, so that one
+//! run tells everything.
+//!
+//! Tests find what was built in fixed places: target/pkg (wasm-bindgen's output), target/npm (the package as npm would
+//! unpack it), target/pack/redlet.tgz (the same, packed), target/www (the site). `REDLET_LONG=1` asks them for larger
+//! counts; `CHROMIUM` and `PYTHON` name programs where there are several.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::program::{line, program, root, run};
+use crate::{package, setup, wasm, www};
+
+struct Stage {
+    name: &'static str,
+    needs: &'static [&'static str],
+    run: fn(&Options) -> Result<Tally>,
+}
+
+/// Tests that passed and failed. A stage that is not a list of tests counts as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+const STAGES: &[Stage] = &[
+    Stage { name: "setup", needs: &[], run: |_| one(setup::everything()) },
+    Stage {
+        name: "fmt",
+        needs: &["setup"],
+        run: |_| one(run(program("cargo").args(["fmt", "--all", "--check"]))),
+    },
+    Stage { name: "clippy", needs: &["setup"], run: |_| clippy(&["--workspace", "--all-targets"]) },
+    Stage { name: "clippy-wasm", needs: &["setup"], run: |_| clippy(WASM) },
+    Stage { name: "wasm", needs: &["setup"], run: |_| one(wasm::build_all()) },
+    Stage {
+        name: "sizes",
+        needs: &["wasm"],
+        run: |_| one(wasm::sizes().and_then(|s| wasm::check_sizes(&s))),
+    },
+    Stage { name: "package", needs: &["wasm"], run: |_| one(package::pack()) },
+    Stage { name: "www", needs: &["package"], run: |_| one(www::build()) },
+    Stage { name: "js", needs: &["package"], run: |options| node_tests("tests/js", options) },
+    Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
+    Stage { name: "rust", needs: &["setup"], run: |options| cargo_tests(RUST, options) },
+    Stage { name: "browser", needs: &["www"], run: |options| node_tests("tests/browser", options) },
+    Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
+];
+
+const WASM: &[&str] = &["--lib", "--no-default-features", "--target", "wasm32-unknown-unknown"];
+/// In the profile that built the running xtask, or its dependencies would be compiled twice.
+const XTASK: &[&str] = &["--package", "xtask", "--profile", "dev"];
+const RUST: &[&str] = &["--no-fail-fast", "--all-features"];
+
+struct Options {
+    only: Vec<String>,
+    long: bool,
+}
+
+/// What became of a stage.
+struct Outcome {
+    name: &'static str,
+    tally: Tally,
+    took: Duration,
+}
+
+/// Runs the stages, prints how long each took, and closes with the counts. Exits with 1 if anything failed.
+pub fn test(args: &[String]) -> Result<()> {
+    let options = Options::parse(args)?;
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for stage in STAGES.iter().filter(|stage| options.wants(stage)) {
+        let outcome = stage.carry_out(&options, &outcomes);
+        outcomes.push(outcome);
+    }
+    let total = summary(&outcomes);
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if total.failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Options> {
+        let mut options = Options { only: Vec::new(), long: false };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--long" => options.long = true,
+                "--only" => {
+                    let names = args.next().context("--only which stages?")?;
+                    options.only.extend(names.split(',').map(str::to_owned));
+                }
+                unknown => bail!("`cargo xtask test` has no option {unknown}"),
+            }
+        }
+        let unknown = options.only.iter().find(|name| STAGES.iter().all(|stage| stage.name != **name));
+        if let Some(unknown) = unknown {
+            let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+            bail!("there is no stage {unknown}, but {}", names.join(", "));
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, stage: &Stage) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == stage.name)
+    }
+}
+
+impl Stage {
+    fn carry_out(&self, options: &Options, before: &[Outcome]) -> Outcome {
+        println!("\n== {}", self.name);
+        let start = Instant::now();
+        let broken =
+            |need: &&&str| before.iter().any(|outcome| outcome.name == **need && outcome.tally.failed > 0);
+        let result = match self.needs.iter().find(broken) {
+            Some(need) => Err(anyhow::anyhow!("not run, because {need} failed")),
+            None => (self.run)(options),
+        };
+        let tally = result.unwrap_or_else(|error| {
+            println!("{} failed: {error:#}", self.name);
+            Tally { passed: 0, failed: 1 }
+        });
+        Outcome { name: self.name, tally, took: start.elapsed() }
+    }
+}
+
+fn one(result: Result<()>) -> Result<Tally> {
+    result.map(|()| Tally { passed: 1, failed: 0 })
+}
+
+fn clippy(args: &[&str]) -> Result<Tally> {
+    one(run(program("cargo").args(["clippy", "--quiet"]).args(args).args(["--", "--deny", "warnings"])))
+}
+
+fn cargo_tests(args: &[&str], options: &Options) -> Result<Tally> {
+    count_tests(program("cargo").arg("test").args(args), options)
+}
+
+/// Runs the `*.test.mjs` of a folder with Node's own runner, each in a process of its own.
+fn node_tests(folder: &str, options: &Options) -> Result<Tally> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    ensure!(!files.is_empty(), "{folder} holds no *.test.mjs");
+    files.sort();
+    count_tests(program("node").args(["--test", "--test-reporter", "spec"]).args(files), options)
+}
+
+/// Runs a test runner, shows what it says, and counts what it reports.
+fn count_tests(command: &mut Command, options: &Options) -> Result<Tally> {
+    if options.long {
+        command.env("REDLET_LONG", "1");
+    }
+    let line = line(command);
+    eprintln!("$ {line}");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context(line.clone())?;
+    let mut tally = Tally::default();
+    for said in BufReader::new(child.stdout.take().expect("piped above")).split(b'\n') {
+        let said = String::from_utf8_lossy(&said?).into_owned();
+        println!("{said}");
+        tally.add(reported(&said));
+    }
+    let status = child.wait()?;
+    ensure!(tally != Tally::default(), "`{line}` ran no test: {status}");
+    if !status.success() && tally.failed == 0 {
+        // It failed where nothing is counted: while compiling, or by a crash.
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+/// Reads the closing lines of cargo's and Node's runners, and the plain `N passed, M failed` of our own.
+fn reported(line: &str) -> Tally {
+    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_end_matches([',', ';'])).collect();
+    let number = |word: &str| word.parse().unwrap_or(0);
+    match words[..] {
+        ["test", "result:", _, passed, "passed", failed, "failed", ..] => {
+            Tally { passed: number(passed), failed: number(failed) }
+        }
+        [passed, "passed", failed, "failed"] => Tally { passed: number(passed), failed: number(failed) },
+        ["ℹ", "pass", passed] => Tally { passed: number(passed), failed: 0 },
+        ["ℹ", "fail" | "cancelled", failed] => Tally { passed: 0, failed: number(failed) },
+        _ => Tally::default(),
+    }
+}
+
+/// Prints a line a stage and returns the sum.
+fn summary(outcomes: &[Outcome]) -> Tally {
+    println!("\n{:<12} {:>8} {:>8} {:>8}", "stage", "passed", "failed", "seconds");
+    let mut total = Tally::default();
+    for Outcome { name, tally, took } in outcomes {
+        println!("{name:<12} {:>8} {:>8} {:>8.1}", tally.passed, tally.failed, took.as_secs_f64());
+        total.add(*tally);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_runners_say() {
+        let both = |passed, failed| Tally { passed, failed };
+        assert_eq!(reported("test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured"), both(12, 3));
+        assert_eq!(reported("ℹ pass 7"), both(7, 0));
+        assert_eq!(reported("ℹ fail 2"), both(0, 2));
+        assert_eq!(reported("5 passed, 1 failed"), both(5, 1));
+        assert_eq!(reported("test resp::parse::tests::pass ... ok"), both(0, 0));
+        assert_eq!(reported("ℹ duration_ms 12"), both(0, 0));
+    }
+}
