@@ -8,6 +8,8 @@ mod test;
 mod wasm;
 mod www;
 
+use std::process::ExitCode;
+
 use anyhow::{Result, bail};
 
 const USAGE: &str = "\
@@ -18,7 +20,17 @@ cargo xtask COMMAND
   pack                       builds the npm package: target/npm, and the tarball in target/pack
   setup                      installs what is missing on this machine; the others do it by themselves";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match carry_out() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (command, options) = args.split_first().map_or(("help", &[][..]), |(first, rest)| (first, rest));
     match command {

@@ -10,16 +10,6 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::program::{output, program, root, run, target};
 
-/// What rustc assumes of a WebAssembly engine by default. Binaryen has to be told: the section that says it is stripped.
-const FEATURES: &[&str] = &[
-    "--enable-bulk-memory",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
-
 /// One entry of wasm-pack.toml.
 #[derive(Deserialize, Hash)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +124,7 @@ impl Build {
             .input_path(compiled)
             .out_name(&self.name)
             .web(true)?
+            .typescript(true)
             .omit_default_module_path(true)
             .generate(self.folder())
             .with_context(|| format!("wasm-bindgen on {}", self.name))?;
@@ -144,7 +135,7 @@ impl Build {
 
     fn optimise(&self) -> Result<()> {
         let bound = self.folder().join(format!("{}_bg.wasm", self.name));
-        run(program("wasm-opt").args(FEATURES).args(&self.wasm_opt).arg(&bound).arg("-o").arg(self.wasm()))?;
+        run(program("wasm-opt").args(&self.wasm_opt).arg(&bound).arg("-o").arg(self.wasm()))?;
         fs::remove_file(bound)?;
         Ok(())
     }
