@@ -1,5 +1,7 @@
-//! Everything around the crate that is not `cargo build`: `cargo xtask play | test | pack | setup`.
+//! Everything around the crate that is not `cargo build`: `cargo xtask play | test | pack | bench | setup`.
 
+mod bench;
+mod options;
 mod package;
 mod play;
 mod program;
@@ -18,6 +20,7 @@ cargo xtask COMMAND
   play [--port N]            builds everything and serves the playground on 127.0.0.1
   test [--long] [--only A,B] runs what CI runs; --only names stages, --long raises the tests' counts
   pack                       builds the npm package: target/npm, and the tarball in target/pack
+  bench [--quick] [--only A] prints the README's figures: ratios to redis-server and to JS libraries
   setup                      installs what is missing on this machine; the others do it by themselves";
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn carry_out() -> Result<()> {
         "play" => play::play(options),
         "test" => test::test(options),
         "pack" => package::pack(),
+        "bench" => bench::bench(options),
         "setup" => setup::everything(),
         "help" | "--help" => {
             println!("{USAGE}");

@@ -10,8 +10,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::options::Options;
 use crate::program::{line, program, root, run};
 use crate::{package, setup, wasm, www};
 
@@ -57,11 +58,6 @@ const WASM: &[&str] = &["--lib", "--no-default-features", "--target", "wasm32-un
 const XTASK: &[&str] = &["--package", "xtask", "--profile", "dev"];
 const RUST: &[&str] = &["--no-fail-fast", "--all-features"];
 
-struct Options {
-    only: Vec<String>,
-    long: bool,
-}
-
 /// What became of a stage.
 struct Outcome {
     name: &'static str,
@@ -71,9 +67,10 @@ struct Outcome {
 
 /// Runs the stages, prints how long each took, and closes with the counts. Exits with 1 if anything failed.
 pub fn test(args: &[String]) -> Result<()> {
-    let options = Options::parse(args)?;
+    let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+    let options = Options::parse(args, "--long", &names)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for stage in STAGES.iter().filter(|stage| options.wants(stage)) {
+    for stage in STAGES.iter().filter(|stage| options.wants(stage.name)) {
         let outcome = stage.carry_out(&options, &outcomes);
         outcomes.push(outcome);
     }
@@ -85,33 +82,6 @@ pub fn test(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-impl Options {
-    fn parse(args: &[String]) -> Result<Options> {
-        let mut options = Options { only: Vec::new(), long: false };
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--long" => options.long = true,
-                "--only" => {
-                    let names = args.next().context("--only which stages?")?;
-                    options.only.extend(names.split(',').map(str::to_owned));
-                }
-                unknown => bail!("`cargo xtask test` has no option {unknown}"),
-            }
-        }
-        let unknown = options.only.iter().find(|name| STAGES.iter().all(|stage| stage.name != **name));
-        if let Some(unknown) = unknown {
-            let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-            bail!("there is no stage {unknown}, but {}", names.join(", "));
-        }
-        Ok(options)
-    }
-
-    fn wants(&self, stage: &Stage) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| name == stage.name)
-    }
-}
-
 impl Stage {
     fn carry_out(&self, options: &Options, before: &[Outcome]) -> Outcome {
         println!("\n== {}", self.name);
@@ -119,7 +89,7 @@ impl Stage {
         let broken =
             |need: &&&str| before.iter().any(|outcome| outcome.name == **need && outcome.tally.failed > 0);
         let result = match self.needs.iter().find(broken) {
-            Some(need) => Err(anyhow::anyhow!("not run, because {need} failed")),
+            Some(need) => Err(anyhow!("not run, because {need} failed")),
             None => (self.run)(options),
         };
         let tally = result.unwrap_or_else(|error| {
@@ -158,7 +128,7 @@ fn node_tests(folder: &str, options: &Options) -> Result<Tally> {
 
 /// Runs a test runner, shows what it says, and counts what it reports.
 fn count_tests(command: &mut Command, options: &Options) -> Result<Tally> {
-    if options.long {
+    if options.flag {
         command.env("REDLET_LONG", "1");
     }
     let line = line(command);
