@@ -1,3 +1,6 @@
 //! What a key can hold, and the table that holds the keys. Knows no clock, no RESP, no commands.
 
+pub mod entry;
+pub mod list;
+pub mod object;
 pub mod table;
