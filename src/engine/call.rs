@@ -1,0 +1,81 @@
+//! One command being run for one client.
+
+use std::ops::Range;
+
+use crate::base::bytes::Bytes;
+use crate::base::time::Time;
+use crate::keyspace::Db;
+use crate::resp::{Args, Reply, Result};
+
+use super::request::{Request, RequestId};
+use super::session::{Session, Turn};
+use super::shared::Shared;
+use super::wait::{Nothing, On, Waiting};
+
+/// All that a command works with. The fields are disjoint, so that they can be borrowed side by side.
+pub struct Call<'a> {
+    /// The arguments, the command's name first. They outlive borrows of the call.
+    pub args: Args<'a>,
+    pub reply: Reply<'a>,
+    pub db: Db<'a>,
+    pub session: &'a mut Session,
+    pub shared: &'a mut Shared,
+}
+
+impl Call<'_> {
+    /// Returns a call with other arguments for the same client: what EXEC and scripts run. It can't wait.
+    pub fn nested<'b>(&'b mut self, args: Args<'b>) -> Call<'b> {
+        self.session.turn = Turn::Nested;
+        Call {
+            args,
+            reply: self.reply.reborrow(),
+            db: self.db.other(self.session.db),
+            session: self.session,
+            shared: self.shared,
+        }
+    }
+
+    /// Returns which of the keys at these places are to be tried: all, or the one that woke the waiting client.
+    pub fn tried(&self, keys: Range<usize>) -> impl Iterator<Item = usize> + use<> {
+        let woken = match &self.session.turn {
+            Turn::Resumed { key, .. } => keys.clone().find(|i| self.args.at(*i) == &**key),
+            Turn::Sent | Turn::Nested => None,
+        };
+        match woken {
+            Some(i) => i..i + 1,
+            None => keys,
+        }
+    }
+
+    /// Waits for one of the keys at these places to be touched, then runs this command again.
+    ///
+    /// Where waiting is not allowed, and when the deadline passes, the client is told `nothing`.
+    pub fn wait_for_keys(&mut self, keys: Range<usize>, until: Option<Time>, nothing: Nothing) -> Result {
+        match &mut self.session.turn {
+            Turn::Nested => nothing.write(&mut self.reply),
+            Turn::Resumed { still, .. } => *still = true,
+            Turn::Sent => {
+                let keys = keys.map(|i| Bytes::from(self.args.at(i))).collect();
+                self.wait(On::Keys(keys), until, nothing);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the host for something and waits for its answer, which becomes the reply.
+    pub fn wait_for_host(&mut self, request: Request) -> RequestId {
+        let id = self.shared.requests.push(request);
+        if self.session.turn == Turn::Sent {
+            self.wait(On::Host(id), None, Nothing::Null);
+        } else {
+            self.reply.ok();
+        }
+        id
+    }
+
+    fn wait(&mut self, on: On, until: Option<Time>, nothing: Nothing) {
+        let waiting = Waiting { args: self.args.to_owned(), db: self.db.index(), on, until, nothing };
+        self.shared.waits.join(self.session.id, &waiting);
+        self.session.waiting = Some(Box::new(waiting));
+    }
+}

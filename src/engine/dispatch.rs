@@ -1,0 +1,181 @@
+//! Everything that happens around a command, in one place and in order.
+
+use crate::resp::{Error, Result};
+use crate::spec::{self, Flags};
+
+use super::call::Call;
+use super::session::{Replies, Turn};
+
+/// Runs the command that the arguments name, and writes its reply.
+pub fn dispatch(call: &mut Call<'_>) {
+    let start = call.reply.mark();
+    let place = match admit(call) {
+        Ok(place) => place,
+        Err(error) => return refuse(call, &error),
+    };
+    let command = call.shared.table.at(place).command;
+    if call.session.transaction.is_some() && call.session.turn == Turn::Sent && is_queued(command.spec.name) {
+        return queue(call);
+    }
+    call.session.last_command = Some(command.spec.name);
+    call.db.effects.observed = call.shared.observes_keys();
+    let began = call.shared.measure.stopwatch();
+    let mark = call.db.effects.begin_call();
+    let db = call.db.index();
+    let result = (command.run)(call);
+    if let Err(error) = &result {
+        call.reply.cut(start);
+        call.reply.error(error);
+        call.shared.measure.error(error);
+    }
+    call.db.effects.end_call(mark, db, call.args);
+    let stats = call.shared.table.stats(place);
+    stats.calls += 1;
+    stats.failed += u64::from(result.is_err());
+    call.shared.measure.commands += 1;
+    if let Some(began) = began {
+        let nanos = call.shared.measure.stopwatch().unwrap_or(began).saturating_sub(began);
+        call.shared.table.stats(place).nanos += nanos;
+    }
+    if call.session.tracking.is_some() {
+        remember_keys(call, place);
+    }
+}
+
+/// Runs a command again for a client that waited for it. What admission and statistics do is done already.
+pub fn resume(call: &mut Call<'_>) {
+    let start = call.reply.mark();
+    let Some(place) = call.shared.table.find(call.args) else { return };
+    let command = call.shared.table.at(place).command;
+    call.db.effects.observed = call.shared.observes_keys();
+    let mark = call.db.effects.begin_call();
+    let db = call.db.index();
+    if let Err(error) = (command.run)(call) {
+        call.reply.cut(start);
+        call.reply.error(&error);
+        call.shared.measure.error(&error);
+    }
+    call.db.effects.end_call(mark, db, call.args);
+}
+
+/// Returns the command's place in the table if this client may run it now.
+fn admit(call: &mut Call<'_>) -> Result<usize> {
+    let Some(place) = call.shared.table.find(call.args) else { return Err(unknown(call)) };
+    let known = call.shared.table.at(place);
+    let spec = &known.command.spec;
+    let result = if !known.subcommands.is_empty() && call.args.len() > 1 {
+        Err(unknown_subcommand(call))
+    } else if !spec.shape.admits(call.args.len()) {
+        Err(Error::WrongArity(spec.name))
+    } else {
+        allow(call, spec.name, spec.flags)
+    };
+    match result {
+        Ok(()) => Ok(place),
+        Err(error) => {
+            call.shared.table.stats(place).rejected += 1;
+            Err(error)
+        }
+    }
+}
+
+/// Checks what the client and the server are ready for.
+fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
+    if !call.session.authenticated && !flags.has(Flags::NO_AUTH) {
+        return Err(Error::Text("NOAUTH Authentication required."));
+    }
+    if call.session.transaction.is_some() && call.session.turn == Turn::Sent && flags.has(Flags::NO_MULTI) {
+        return Err(Error::Text("ERR Command not allowed inside a transaction"));
+    }
+    if flags.has(Flags::WRITE)
+        && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
+    {
+        return Err(error);
+    }
+    if call.session.is_subscriber()
+        && !matches!(
+            name,
+            "PING" | "SUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "SUNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE"
+                | "QUIT" | "RESET"
+        )
+    {
+        let name = name.to_ascii_lowercase().replace(' ', "|");
+        return Err(Error::said(format!(
+            "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        )));
+    }
+    Ok(())
+}
+
+/// Answers with an error before the command has run; a transaction that is being queued fails with it.
+fn refuse(call: &mut Call<'_>, error: &Error) {
+    if let Some(transaction) = &mut call.session.transaction
+        && call.session.turn == Turn::Sent
+    {
+        transaction.failed = true;
+    }
+    call.shared.measure.error(error);
+    call.reply.error(error);
+}
+
+fn is_queued(name: &str) -> bool {
+    !matches!(name, "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET")
+}
+
+fn queue(call: &mut Call<'_>) {
+    if let Some(transaction) = &mut call.session.transaction {
+        transaction.queue.push(call.args.to_owned());
+    }
+    call.reply.simple("QUEUED");
+}
+
+/// Remembers what a tracking client has read, so that it hears of changes.
+fn remember_keys(call: &mut Call<'_>, place: usize) {
+    let spec = &call.shared.table.at(place).command.spec;
+    let Some(tracking) = &mut call.session.tracking else { return };
+    if spec.flags.has(Flags::READONLY)
+        && tracking.remembers()
+        && let Ok(keys) = spec::keys(spec, call.args)
+    {
+        for key in keys {
+            call.shared.readers.remember(call.session.id, call.args.at(key.at));
+        }
+        call.shared.readers.shrink(call.shared.config.tracking_table_max_keys.get() as usize);
+    }
+    if spec.name != "CLIENT CACHING" && call.session.turn == Turn::Sent {
+        tracking.end_caching();
+    }
+}
+
+/// Says which command is unknown, with the beginning of its arguments.
+fn unknown(call: &Call<'_>) -> Error {
+    let quoted = |arg: &[u8], most: usize| -> String {
+        String::from_utf8_lossy(&arg[..arg.len().min(most)]).into_owned()
+    };
+    let mut beginning = String::new();
+    for arg in call.args.iter().skip(1) {
+        if beginning.len() >= 128 {
+            break;
+        }
+        beginning.push_str(&format!("'{}' ", quoted(arg, 128 - beginning.len())));
+    }
+    let name = quoted(call.args.at(0), 128);
+    Error::said(format!("ERR unknown command '{name}', with args beginning with: {beginning}"))
+}
+
+fn unknown_subcommand(call: &Call<'_>) -> Error {
+    let sub = String::from_utf8_lossy(call.args.at(1)).chars().take(128).collect::<String>();
+    let container = String::from_utf8_lossy(call.args.at(0)).to_uppercase();
+    Error::said(format!("ERR unknown subcommand '{sub}'. Try {container} HELP."))
+}
+
+/// Leaves a reply out if CLIENT REPLY says so.
+pub(super) fn silence(call: &mut Call<'_>, start: crate::resp::Mark) {
+    match call.session.replies {
+        Replies::On => return,
+        Replies::Off => {}
+        Replies::SkipNext => call.session.replies = Replies::Skip,
+        Replies::Skip => call.session.replies = Replies::On,
+    }
+    call.reply.cut(start);
+}

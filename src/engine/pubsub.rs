@@ -1,0 +1,164 @@
+//! Channels, patterns and shard channels, and who listens to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::bytes::Bytes;
+use crate::base::glob;
+use crate::keyspace::Effects;
+use crate::resp::SessionId;
+
+/// The three kinds of subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    Channel,
+    Pattern,
+    Shard,
+}
+
+impl Way {
+    /// Returns the first word of the confirmation of a subscription, of its end, and of a message.
+    pub fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Way::Channel => ("subscribe", "unsubscribe", "message"),
+            Way::Pattern => ("psubscribe", "punsubscribe", "pmessage"),
+            Way::Shard => ("ssubscribe", "sunsubscribe", "smessage"),
+        }
+    }
+}
+
+/// What one client listens to.
+#[derive(Default, Debug)]
+pub struct Subscriptions {
+    channels: BTreeSet<Bytes>,
+    patterns: BTreeSet<Bytes>,
+    shards: BTreeSet<Bytes>,
+}
+
+impl Subscriptions {
+    pub fn of(&self, way: Way) -> &BTreeSet<Bytes> {
+        match way {
+            Way::Channel => &self.channels,
+            Way::Pattern => &self.patterns,
+            Way::Shard => &self.shards,
+        }
+    }
+
+    fn of_mut(&mut self, way: Way) -> &mut BTreeSet<Bytes> {
+        match way {
+            Way::Channel => &mut self.channels,
+            Way::Pattern => &mut self.patterns,
+            Way::Shard => &mut self.shards,
+        }
+    }
+
+    /// Returns how many subscriptions a client of RESP2 must end before it may do anything else.
+    pub fn count(&self) -> usize {
+        self.channels.len() + self.patterns.len() + self.shards.len()
+    }
+
+    /// Returns the number that a confirmation shows: shard channels are counted apart.
+    pub fn shown(&self, way: Way) -> usize {
+        match way {
+            Way::Channel | Way::Pattern => self.channels.len() + self.patterns.len(),
+            Way::Shard => self.shards.len(),
+        }
+    }
+}
+
+type Listeners = BTreeMap<Bytes, Vec<SessionId>>;
+
+/// Everybody who listens.
+#[derive(Default)]
+pub struct PubSub {
+    channels: Listeners,
+    patterns: Listeners,
+    shards: Listeners,
+}
+
+impl PubSub {
+    pub fn of(&self, way: Way) -> &Listeners {
+        match way {
+            Way::Channel => &self.channels,
+            Way::Pattern => &self.patterns,
+            Way::Shard => &self.shards,
+        }
+    }
+
+    fn of_mut(&mut self, way: Way) -> &mut Listeners {
+        match way {
+            Way::Channel => &mut self.channels,
+            Way::Pattern => &mut self.patterns,
+            Way::Shard => &mut self.shards,
+        }
+    }
+
+    /// Returns whether nobody listens to anything.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty()
+    }
+
+    pub fn subscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
+        if own.of_mut(way).insert(Bytes::from(name)) {
+            self.of_mut(way).entry(Bytes::from(name)).or_default().push(id);
+        }
+    }
+
+    pub fn unsubscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
+        if !own.of_mut(way).remove(name) {
+            return;
+        }
+        let listeners = self.of_mut(way);
+        if let Some(line) = listeners.get_mut(name) {
+            line.retain(|other| *other != id);
+            if line.is_empty() {
+                listeners.remove(name);
+            }
+        }
+    }
+
+    /// Ends every subscription of a client that goes.
+    pub fn leave(&mut self, id: SessionId, own: &mut Subscriptions) {
+        for way in [Way::Channel, Way::Pattern, Way::Shard] {
+            for name in own.of(way).clone() {
+                self.unsubscribe(id, own, way, &name);
+            }
+        }
+    }
+
+    /// Queues a message for all who listen to the channel or to a pattern that it matches; returns how many.
+    pub fn publish(&self, effects: &mut Effects, channel: &[u8], message: &[u8]) -> usize {
+        let mut told = self.tell(effects, Way::Channel, channel, message);
+        for (pattern, listeners) in &self.patterns {
+            if !glob::matches(pattern, channel, false) {
+                continue;
+            }
+            for id in listeners {
+                effects.push(*id, 4, |reply| {
+                    reply.bulk(b"pmessage");
+                    reply.bulk(pattern);
+                    reply.bulk(channel);
+                    reply.bulk(message);
+                });
+            }
+            told += listeners.len();
+        }
+        told
+    }
+
+    /// Queues a message for all who listen to a shard channel; returns how many.
+    pub fn publish_shard(&self, effects: &mut Effects, channel: &[u8], message: &[u8]) -> usize {
+        self.tell(effects, Way::Shard, channel, message)
+    }
+
+    fn tell(&self, effects: &mut Effects, way: Way, channel: &[u8], message: &[u8]) -> usize {
+        let listeners = self.of(way).get(channel).map(Vec::as_slice).unwrap_or_default();
+        for id in listeners {
+            effects.push(*id, 3, |reply| {
+                reply.bulk(way.words().2.as_bytes());
+                reply.bulk(channel);
+                reply.bulk(message);
+            });
+        }
+        listeners.len()
+    }
+}

@@ -1,0 +1,46 @@
+//! What only a host can do, asked for as values.
+
+use crate::base::time::Time;
+use crate::resp::SessionId;
+
+/// Names a request until it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);
+
+/// Something for the host to do after a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Write a snapshot of the keyspace; answer when it is kept, or when that failed.
+    Save,
+    /// Write the log anew from a snapshot; answer as for `Save`.
+    Rewrite,
+    /// End this connection once its output is sent, then report it with `disconnect`.
+    Close(SessionId),
+    /// `receive` stopped in the middle of its input; give it the rest again.
+    Resume(SessionId),
+    /// End the process. Nothing answers when it succeeds.
+    Shutdown { save: Save, now: bool, force: bool },
+    /// A parameter that concerns the host was changed: ports, files, fsync policy.
+    Configured(&'static str),
+    /// Hold everything up for as long: DEBUG SLEEP.
+    Sleep { until: Time },
+    /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.
+    Reload { log: bool },
+}
+
+/// Whether a shutdown saves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Save {
+    /// If save points are configured.
+    Configured,
+    Yes,
+    No,
+}
+
+/// What came of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    Done,
+    /// The text of the error that the client gets, with its code.
+    Failed(String),
+}

@@ -1,0 +1,132 @@
+//! What the engine knows of one client.
+
+use crate::base::bytes::Bytes;
+use crate::base::time::Time;
+use crate::resp::{OwnedArgs, Parser, Protocol, SessionId};
+
+use super::pubsub::Subscriptions;
+use super::tracking::Tracking;
+use super::wait::Waiting;
+
+/// Where a connection comes from, as the host tells it.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The client's address, as CLIENT LIST shows it: `127.0.0.1:50312`, `/tmp/redis.sock:0`.
+    pub address: String,
+    /// The address that it connected to.
+    pub local_address: String,
+    /// Whether the host vouches for it: the page that the engine runs in, the log being replayed. Such a client
+    /// needs no password.
+    pub trusted: bool,
+    /// The file descriptor, where there is one, for CLIENT LIST.
+    pub descriptor: i64,
+    pub unix_socket: bool,
+}
+
+/// One client's state.
+#[derive(Debug, Default)]
+pub struct Session {
+    pub id: SessionId,
+    pub peer: Peer,
+    pub db: u32,
+    pub protocol: Protocol,
+    pub authenticated: bool,
+    pub name: Bytes,
+    pub lib_name: Bytes,
+    pub lib_version: Bytes,
+    pub created: Time,
+    pub active: Time,
+    pub transaction: Option<Transaction>,
+    pub watched: Vec<Watched>,
+    /// A watched key was touched: the next EXEC refuses.
+    pub watch_failed: bool,
+    pub waiting: Option<Box<Waiting>>,
+    pub turn: Turn,
+    pub subscriptions: Subscriptions,
+    pub tracking: Option<Box<Tracking>>,
+    pub replies: Replies,
+    pub no_touch: bool,
+    pub no_evict: bool,
+    pub monitor: bool,
+    /// The connection ends once its output is sent.
+    pub closing: bool,
+    /// The command that ran last, for CLIENT LIST.
+    pub last_command: Option<&'static str>,
+    /// Bytes received and sent, for CLIENT LIST and INFO.
+    pub received: u64,
+    pub(super) parser: Parser,
+    /// Bytes of input that are waiting for the rest of their command.
+    pub(super) unread: usize,
+}
+
+/// A transaction being queued.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    pub queue: Vec<OwnedArgs>,
+    /// A command was refused while queueing: EXEC will refuse too.
+    pub failed: bool,
+}
+
+/// A key that is watched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    pub db: u32,
+    pub key: Bytes,
+    /// It was there but past its deadline when WATCH ran, so that its removal is no change.
+    pub expired: bool,
+}
+
+/// How the running command came to run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Turn {
+    /// The client sent it.
+    #[default]
+    Sent,
+    /// EXEC or a script runs it: it can't wait.
+    Nested,
+    /// It waited, and this key was touched; `still` is set when it goes on waiting.
+    Resumed { key: Bytes, still: bool },
+}
+
+/// What CLIENT REPLY asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Replies {
+    #[default]
+    On,
+    Off,
+    /// The next command's is left out.
+    SkipNext,
+    /// This one's.
+    Skip,
+}
+
+impl Session {
+    /// Returns whether RESP2 allows this client nothing but subscribing.
+    pub fn is_subscriber(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.subscriptions.count() > 0
+    }
+
+    /// Returns the letters of CLIENT LIST's `flags`.
+    pub fn flags(&self) -> String {
+        let mut flags = String::new();
+        let known = [
+            (self.monitor, 'O'),
+            (self.subscriptions.count() > 0, 'P'),
+            (self.transaction.is_some(), 'x'),
+            (self.waiting.is_some(), 'b'),
+            (self.tracking.is_some(), 't'),
+            (self.tracking.as_ref().is_some_and(|t| t.broken_redirect), 'R'),
+            (self.tracking.as_ref().is_some_and(|t| t.broadcast), 'B'),
+            (self.watch_failed, 'd'),
+            (self.closing, 'c'),
+            (self.peer.unix_socket, 'U'),
+            (self.no_evict, 'e'),
+            (self.no_touch, 'T'),
+        ];
+        flags.extend(known.iter().filter(|(set, _)| *set).map(|(_, letter)| letter));
+        if flags.is_empty() {
+            flags.push('N');
+        }
+        flags
+    }
+}

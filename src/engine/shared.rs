@@ -1,0 +1,158 @@
+//! What sessions share besides the keyspace.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::base::random::Random;
+use crate::resp::{Parser, SessionId};
+
+use super::config::Config;
+use super::measure::Measure;
+use super::persistence::Persistence;
+use super::pubsub::PubSub;
+use super::request::{Request, RequestId};
+use super::session::Session;
+use super::table::Table;
+use super::tracking::Readers;
+use super::wait::Waits;
+use super::watch::Watches;
+
+/// Everything that a command may ask or change besides its session and its database.
+pub struct Shared {
+    pub table: Table,
+    pub config: Config,
+    pub clients: Clients,
+    pub waits: Waits,
+    pub watches: Watches,
+    pub pubsub: PubSub,
+    pub readers: Readers,
+    pub measure: Measure,
+    pub persistence: Persistence,
+    pub requests: Requests,
+    pub random: Random,
+}
+
+impl Shared {
+    /// Returns whether anybody wants to know which keys change, besides listeners to events.
+    #[inline]
+    pub fn observes_keys(&self) -> bool {
+        self.waits.awaits_keys() || !self.watches.is_empty() || !self.readers.is_empty()
+    }
+}
+
+/// A client: its state, and what it is to be sent.
+#[derive(Default)]
+pub struct Client {
+    pub session: Session,
+    pub out: Vec<u8>,
+    pub(super) parser: Parser,
+}
+
+/// All clients but the one that speaks, which is checked out.
+#[derive(Default)]
+pub struct Clients {
+    by_id: BTreeMap<SessionId, Option<Box<Client>>>,
+    last: u64,
+    /// Who has output for the host to send.
+    ready: BTreeSet<SessionId>,
+}
+
+impl Clients {
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    pub(super) fn add(&mut self, mut session: Session) -> SessionId {
+        self.last += 1;
+        session.id = SessionId(self.last);
+        let id = session.id;
+        self.by_id.insert(id, Some(Box::new(Client { session, ..Client::default() })));
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) -> Option<Box<Client>> {
+        self.ready.remove(&id);
+        self.by_id.remove(&id).flatten()
+    }
+
+    /// Takes a client out of its place, to run a command for it.
+    pub(super) fn check_out(&mut self, id: SessionId) -> Option<Box<Client>> {
+        self.by_id.get_mut(&id)?.take()
+    }
+
+    pub(super) fn check_in(&mut self, client: Box<Client>) {
+        let id = client.session.id;
+        if !client.out.is_empty() {
+            self.ready.insert(id);
+        }
+        if let Some(place) = self.by_id.get_mut(&id) {
+            *place = Some(client);
+        }
+    }
+
+    /// Returns whether there is such a client, checked out or not.
+    pub fn has(&self, id: SessionId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// Returns a client other than the one that speaks.
+    pub fn get(&self, id: SessionId) -> Option<&Client> {
+        self.by_id.get(&id)?.as_deref()
+    }
+
+    /// Returns a client other than the one that speaks.
+    pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Client> {
+        self.by_id.get_mut(&id)?.as_deref_mut()
+    }
+
+    /// Returns all clients in the order in which they came; `speaking` stands in its own place.
+    pub fn sessions<'a>(&'a self, speaking: &'a Session) -> impl Iterator<Item = &'a Session> {
+        let others = self.by_id.values();
+        others.map(move |place| place.as_deref().map_or(speaking, |client| &client.session))
+    }
+
+    /// Returns all clients but the one that speaks.
+    pub fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.by_id.values().filter_map(Option::as_deref)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.by_id.values_mut().filter_map(Option::as_deref_mut)
+    }
+
+    /// Appends to a client's output.
+    pub(super) fn tell(&mut self, id: SessionId, write: impl FnOnce(&mut Client)) {
+        if let Some(client) = self.by_id.get_mut(&id).and_then(Option::as_deref_mut) {
+            write(client);
+            self.ready.insert(id);
+        }
+    }
+
+    pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {
+        let id = self.ready.pop_first()?;
+        self.get_mut(id)
+    }
+}
+
+/// What the host was asked for and has not fetched yet.
+#[derive(Default)]
+pub struct Requests {
+    last: u64,
+    queue: VecDeque<(RequestId, Request)>,
+}
+
+impl Requests {
+    pub fn push(&mut self, request: Request) -> RequestId {
+        self.last += 1;
+        let id = RequestId(self.last);
+        self.queue.push_back((id, request));
+        id
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(RequestId, Request)> {
+        self.queue.pop_front()
+    }
+}

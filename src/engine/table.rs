@@ -1,0 +1,145 @@
+//! Commands by name, and what is counted about each.
+
+use super::{Command, Family};
+use crate::resp::Args;
+use crate::spec::Categories;
+
+const SLOTS: usize = 1024;
+
+/// A command as the table knows it.
+pub struct Known {
+    pub command: &'static Command,
+    pub family: &'static Family,
+    /// Subcommands, as places in the table.
+    pub subcommands: Vec<u16>,
+    pub stats: Stats,
+}
+
+impl Known {
+    /// Returns all its ACL categories.
+    pub fn categories(&self) -> Categories {
+        let spec = &self.command.spec;
+        self.family.category | spec.also | Categories::implied(spec.flags)
+    }
+}
+
+/// What INFO commandstats tells of a command.
+#[derive(Default, Clone, Copy, Debug)]
+pub struct Stats {
+    pub calls: u64,
+    /// Time spent in it.
+    pub nanos: u64,
+    /// Refused before it ran.
+    pub rejected: u64,
+    /// Answered with an error.
+    pub failed: u64,
+}
+
+/// All commands of an engine.
+pub struct Table {
+    known: Vec<Known>,
+    /// A hash table of places in `known`, one up; 0 is empty. Only whole commands and containers are in it.
+    slots: Box<[u16; SLOTS]>,
+}
+
+impl Table {
+    /// Panics if a subcommand's container is not among `families`, or if there are too many commands.
+    pub fn new(families: &[&'static Family]) -> Self {
+        let mut table = Self { known: vec![], slots: Box::new([0; SLOTS]) };
+        for family in families {
+            for command in family.commands {
+                table.known.push(Known { command, family, subcommands: vec![], stats: Stats::default() });
+            }
+        }
+        assert!(table.known.len() < SLOTS / 2, "a table that is at most half full");
+        for place in 0..table.known.len() {
+            let spec = &table.known[place].command.spec;
+            if let Some(container) = spec.container() {
+                let container = table.known.iter().position(|known| known.command.spec.name == container);
+                let container = container.unwrap_or_else(|| panic!("no container for {}", spec.name));
+                table.known[container].subcommands.push(place as u16);
+            } else {
+                let mut slot = slot_of(spec.name.as_bytes());
+                while table.slots[slot] != 0 {
+                    slot = (slot + 1) % SLOTS;
+                }
+                table.slots[slot] = place as u16 + 1;
+            }
+        }
+        table
+    }
+
+    /// Returns the place of the command that these arguments call: a subcommand where there is one of that name.
+    #[inline]
+    pub fn find(&self, args: Args<'_>) -> Option<usize> {
+        let place = self.named(args.at(0))?;
+        if self.known[place].subcommands.is_empty() {
+            return Some(place);
+        }
+        let Some(name) = args.get(1) else { return Some(place) };
+        Some(self.subcommand(place, name).unwrap_or(place))
+    }
+
+    /// Returns the place of a whole command or a container, in any case of letters.
+    #[inline]
+    pub fn named(&self, name: &[u8]) -> Option<usize> {
+        let mut slot = slot_of(name);
+        while self.slots[slot] != 0 {
+            let place = self.slots[slot] as usize - 1;
+            if self.known[place].command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(place);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        None
+    }
+
+    /// Returns the place of a subcommand of `container`.
+    pub fn subcommand(&self, container: usize, name: &[u8]) -> Option<usize> {
+        let subcommands = self.known[container].subcommands.iter().map(|place| usize::from(*place));
+        subcommands.into_iter().find(|place| {
+            let full = self.known[*place].command.spec.name;
+            full.split_once(' ').is_some_and(|(_, sub)| sub.as_bytes().eq_ignore_ascii_case(name))
+        })
+    }
+
+    /// Returns the place of a name as ACL rules and COMMAND spell it: `get`, `config|get`.
+    pub fn spelled(&self, name: &[u8]) -> Option<usize> {
+        match name.iter().position(|byte| *byte == b'|') {
+            None => self.named(name),
+            Some(bar) => self.subcommand(self.named(&name[..bar])?, &name[bar + 1..]),
+        }
+    }
+
+    #[inline]
+    pub fn at(&self, place: usize) -> &Known {
+        &self.known[place]
+    }
+
+    #[inline]
+    pub fn stats(&mut self, place: usize) -> &mut Stats {
+        &mut self.known[place].stats
+    }
+
+    /// Returns all commands, containers and subcommands.
+    pub fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.known.iter()
+    }
+
+    pub fn reset_stats(&mut self) {
+        for known in &mut self.known {
+            known.stats = Stats::default();
+        }
+    }
+}
+
+/// Mixes the length and the first eight bytes, letters in one case.
+#[inline]
+fn slot_of(name: &[u8]) -> usize {
+    let mut word = [0; 8];
+    let len = name.len().min(8);
+    word[..len].copy_from_slice(&name[..len]);
+    let word = u64::from_le_bytes(word) & !0x2020_2020_2020_2020 ^ ((name.len() as u64) << 56);
+    (word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
+}
+const _: () = assert!(SLOTS == 1 << (64 - 54));

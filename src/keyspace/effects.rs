@@ -1,0 +1,213 @@
+//! What calls did that others must learn of: noted while they run, settled when a unit is done.
+
+use crate::base::arena::Arena;
+use crate::resp::{Args, Protocol, Reply, SessionId};
+
+use super::event::{Classes, Event};
+
+/// Something that happened to keys of one database.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched {
+    pub db: u32,
+    pub what: Happening,
+}
+
+/// What happened, in the order in which it did.
+#[derive(Clone, Copy, Debug)]
+pub enum Happening {
+    /// The key changed.
+    Changed(Event),
+    /// Subscribers are told; the key's value is as before.
+    Noted(Event),
+    /// The whole database was emptied.
+    Flushed,
+    /// The database changed places with this one.
+    Swapped(u32),
+}
+
+/// The effects of the unit that is being run, and the log of all units since it was last taken.
+///
+/// A unit is one call of a client, a whole transaction, a whole script, or one waiting client served.
+#[derive(Default)]
+pub struct Effects {
+    /// Changes that calls made.
+    changes: u64,
+    /// Changes that time made.
+    expired: u64,
+    /// Whether anybody reads the log: an append-only file, a replica.
+    pub logging: bool,
+    /// Whether anybody waits for, watches or tracks keys.
+    pub observed: bool,
+    /// Events that somebody may listen to.
+    pub classes: Classes,
+    /// Who runs the unit; nobody, when time does.
+    pub actor: Option<SessionId>,
+    log: Vec<u8>,
+    /// Where the unit's calls begin in the log, and how many there are.
+    unit: usize,
+    calls: usize,
+    /// The database that the log's reader has selected.
+    selected: Option<u32>,
+    /// The running call has said itself what is to be logged.
+    rewritten: bool,
+    touched: Arena<Touched>,
+    pushes: Arena<SessionId>,
+}
+
+impl Effects {
+    /// Returns the number of changes since the engine began.
+    pub fn dirty(&self) -> u64 {
+        self.changes + self.expired
+    }
+
+    /// Returns the number of changes that calls made.
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Counts changes beyond the one that `touch` counts: the second and later elements of a push.
+    #[inline]
+    pub fn count(&mut self, more: u64) {
+        self.changes += more;
+    }
+
+    #[inline]
+    pub(super) fn touch(&mut self, db: u32, key: &[u8], event: Event) {
+        self.changes += 1;
+        if self.observed || self.classes.any(event.class) {
+            self.touched.push(Touched { db, what: Happening::Changed(event) }, key);
+        }
+    }
+
+    #[inline]
+    pub(super) fn note(&mut self, db: u32, key: &[u8], event: Event) {
+        if self.classes.any(event.class) {
+            self.touched.push(Touched { db, what: Happening::Noted(event) }, key);
+        }
+    }
+
+    pub(super) fn expire(&mut self, db: u32, key: &[u8]) {
+        self.expired += 1;
+        self.log_call(db, &[b"DEL", key]);
+        if self.observed || self.classes.any(Classes::EXPIRED) {
+            self.touched.push(Touched { db, what: Happening::Changed(Event::EXPIRED) }, key);
+        }
+    }
+
+    pub(super) fn all(&mut self, db: u32, what: Happening) {
+        if self.observed {
+            self.touched.push(Touched { db, what }, b"");
+        }
+    }
+
+    /// Queues a message for a client. Written as RESP2 or RESP3 when it is delivered, so it may hold bulk strings,
+    /// integers and arrays only; `write` is given a reply that stands after the message's own header.
+    pub fn push(&mut self, to: SessionId, parts: usize, write: impl FnOnce(&mut Reply<'_>)) {
+        self.pushes.push_with(to, |out| {
+            let mut reply = Reply::new(out, Protocol::Resp3);
+            reply.push(parts);
+            write(&mut reply);
+        });
+    }
+
+    /// Returns whether the unit left anything to settle.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.touched.is_empty() && self.pushes.is_empty() && self.calls == 0
+    }
+
+    pub(crate) fn take_touched(&mut self) -> Arena<Touched> {
+        std::mem::take(&mut self.touched)
+    }
+
+    pub(crate) fn take_pushes(&mut self) -> Arena<SessionId> {
+        std::mem::take(&mut self.pushes)
+    }
+
+    /// Gives back what was taken, for its memory.
+    pub(crate) fn put_back(&mut self, mut touched: Arena<Touched>) {
+        if self.touched.is_empty() {
+            touched.clear();
+            self.touched = touched;
+        }
+    }
+
+    // The log ---------------------------------------------------------------------------------------------------
+
+    /// Begins a call, and returns what [`Effects::end_call`] must be given.
+    #[inline]
+    pub(crate) fn begin_call(&mut self) -> CallMark {
+        CallMark { changes: self.changes, rewritten: std::mem::take(&mut self.rewritten) }
+    }
+
+    /// Logs the call as it came, if it changed something and did not say otherwise.
+    #[inline]
+    pub(crate) fn end_call(&mut self, mark: CallMark, db: u32, args: Args<'_>) {
+        if self.logging && self.changes != mark.changes && !self.rewritten {
+            self.append(db, args.iter());
+        }
+        self.rewritten = mark.rewritten;
+    }
+
+    /// Logs `args` instead of the running call; may be called several times, or with nothing to log.
+    pub fn log_as(&mut self, db: u32, calls: &[&[&[u8]]]) {
+        self.rewritten = true;
+        for args in calls {
+            self.log_call(db, args);
+        }
+    }
+
+    /// Logs a call of our own making beside the running one.
+    pub fn log_call(&mut self, db: u32, args: &[&[u8]]) {
+        if self.logging {
+            self.append(db, args.iter().copied());
+        }
+    }
+
+    fn append<'a>(&mut self, db: u32, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if self.calls == 0 {
+            self.unit = self.log.len();
+        }
+        let mut reply = Reply::new(&mut self.log, Protocol::Resp2);
+        if self.selected != Some(db) {
+            self.selected = Some(db);
+            reply.array(2);
+            reply.bulk(b"SELECT");
+            reply.bulk_int(db.into());
+        }
+        reply.array(args.len());
+        args.for_each(|arg| reply.bulk(arg));
+        self.calls += 1;
+    }
+
+    /// Ends the unit: its calls become one transaction if there are several.
+    pub(crate) fn end_unit(&mut self) {
+        if self.calls > 1 {
+            self.log.splice(self.unit..self.unit, *b"*1\r\n$5\r\nMULTI\r\n");
+            self.log.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
+        }
+        self.calls = 0;
+    }
+
+    /// Returns the log of whole units since it was last cleared.
+    pub fn log(&self) -> &[u8] {
+        if self.calls > 0 { &self.log[..self.unit] } else { &self.log }
+    }
+
+    /// Drops what [`Effects::log`] returned.
+    pub fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// Makes the log select its database again: its next bytes begin a new file or a new replica's stream.
+    pub fn restart_log(&mut self) {
+        self.selected = None;
+    }
+}
+
+/// What a call found when it began.
+pub(crate) struct CallMark {
+    changes: u64,
+    rewritten: bool,
+}

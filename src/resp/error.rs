@@ -1,0 +1,57 @@
+//! What a command can refuse with.
+
+use std::borrow::Cow;
+
+/// A refusal. Its text is what clients match on, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    WrongType,
+    Syntax,
+    NotInteger,
+    NotFloat,
+    /// An index past the end of a list or a string.
+    IndexOutOfRange,
+    NoSuchKey,
+    Overflow,
+    TooLarge,
+    WrongArity(&'static str),
+    Text(&'static str),
+    /// A text that quotes its input.
+    Said(Box<str>),
+}
+const _: () = assert!(size_of::<Error>() <= 24);
+
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Builds a refusal that quotes its input.
+    pub fn said(text: impl Into<Box<str>>) -> Self {
+        Error::Said(text.into())
+    }
+
+    /// Returns the text after the `-` of the reply, beginning with its code.
+    pub fn text(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Error::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Error::Syntax => "ERR syntax error",
+            Error::NotInteger => "ERR value is not an integer or out of range",
+            Error::NotFloat => "ERR value is not a valid float",
+            Error::IndexOutOfRange => "ERR index out of range",
+            Error::NoSuchKey => "ERR no such key",
+            Error::Overflow => "ERR increment or decrement would overflow",
+            Error::TooLarge => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            Error::WrongArity(name) => {
+                let name = name.to_ascii_lowercase().replace(' ', "|");
+                return Cow::Owned(format!("ERR wrong number of arguments for '{name}' command"));
+            }
+            Error::Text(text) => text,
+            Error::Said(text) => text,
+        })
+    }
+
+    /// Returns the first word of the text: `ERR`, `WRONGTYPE`, `NOAUTH` and so on.
+    pub fn code(&self) -> Box<str> {
+        let text = self.text();
+        text.split(' ').next().unwrap_or_default().into()
+    }
+}

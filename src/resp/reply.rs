@@ -1,0 +1,204 @@
+//! Replies, written straight into a client's output in the protocol it speaks.
+
+use crate::base::number;
+
+use super::Error;
+
+/// Which version of RESP a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protocol {
+    #[default]
+    Resp2,
+    Resp3,
+}
+
+/// A place in an output to come back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
+
+/// Writes one reply after another.
+pub struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+    protocol: Protocol,
+}
+
+impl<'a> Reply<'a> {
+    pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
+        Self { out, protocol }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Changes the protocol of what is written from now on: HELLO.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    pub fn reborrow(&mut self) -> Reply<'_> {
+        Reply { out: self.out, protocol: self.protocol }
+    }
+
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// Writes a refusal; line breaks in it become blanks.
+    pub fn error(&mut self, error: &Error) {
+        let text = error.text();
+        let start = self.out.len() + 1;
+        self.line(b'-', text.as_bytes());
+        let end = self.out.len() - 2;
+        for byte in &mut self.out[start..end] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+    }
+
+    #[inline]
+    pub fn int(&mut self, n: i64) {
+        self.number(b':', n);
+    }
+
+    /// Writes a count.
+    pub fn len(&mut self, n: usize) {
+        self.int(n as i64);
+    }
+
+    pub fn bool(&mut self, value: bool) {
+        match self.protocol {
+            Protocol::Resp2 => self.int(i64::from(value)),
+            Protocol::Resp3 => self.out.extend_from_slice(if value { b"#t\r\n" } else { b"#f\r\n" }),
+        }
+    }
+
+    pub fn double(&mut self, n: f64) {
+        let text = number::format_float(n);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.out.reserve(bytes.len() + 16);
+        self.number(b'$', bytes.len() as i64);
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    /// Writes an integer as a bulk string: what GET answers for a counter.
+    pub fn bulk_int(&mut self, n: i64) {
+        self.bulk(number::format_int(n, &mut number::IntBuffer::new()));
+    }
+
+    /// Writes text of a format: `txt` or `mkd`; RESP2 has plain bulk strings for it.
+    pub fn verbatim(&mut self, format: &str, text: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.number(b'=', text.len() as i64 + 4);
+                self.out.extend_from_slice(format.as_bytes());
+                self.out.push(b':');
+                self.out.extend_from_slice(text.as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    pub fn null(&mut self) {
+        self.out.extend_from_slice(self.either(b"$-1\r\n", b"_\r\n"));
+    }
+
+    /// Writes the null that stands for an array in RESP2.
+    pub fn null_array(&mut self) {
+        self.out.extend_from_slice(self.either(b"*-1\r\n", b"_\r\n"));
+    }
+
+    pub fn array(&mut self, n: usize) {
+        self.number(b'*', n as i64);
+    }
+
+    /// Begins a map of `n` pairs; in RESP2 an array of twice as many.
+    pub fn map(&mut self, n: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.array(n * 2),
+            Protocol::Resp3 => self.number(b'%', n as i64),
+        }
+    }
+
+    pub fn set(&mut self, n: usize) {
+        self.number(self.either(b'*', b'~'), n as i64);
+    }
+
+    /// Begins a message out of band of `n` parts; in RESP2 an array.
+    pub fn push(&mut self, n: usize) {
+        self.number(self.either(b'*', b'>'), n as i64);
+    }
+
+    /// Copies a reply that was written elsewhere, in the same protocol.
+    pub fn copy(&mut self, reply: &[u8]) {
+        self.out.extend_from_slice(reply);
+    }
+
+    /// Returns the place where the next reply will stand.
+    pub fn mark(&self) -> Mark {
+        Mark(self.out.len())
+    }
+
+    /// Returns whether nothing was written since `mark`.
+    pub fn is_at(&self, mark: Mark) -> bool {
+        self.out.len() == mark.0
+    }
+
+    /// Takes back all that was written since `mark`.
+    pub fn cut(&mut self, mark: Mark) {
+        self.out.truncate(mark.0);
+    }
+
+    /// Returns what was written since `mark`.
+    pub fn written(&self, mark: Mark) -> &[u8] {
+        &self.out[mark.0..]
+    }
+
+    /// Puts an array's header of `n` elements in front of what was written since `mark`.
+    pub fn end_array(&mut self, mark: Mark, n: usize) {
+        let header = format!("*{n}\r\n");
+        self.out.splice(mark.0..mark.0, header.into_bytes());
+    }
+
+    fn either<T>(&self, resp2: T, resp3: T) -> T {
+        match self.protocol {
+            Protocol::Resp2 => resp2,
+            Protocol::Resp3 => resp3,
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, kind: u8, n: i64) {
+        self.line(kind, number::format_int(n, &mut number::IntBuffer::new()));
+    }
+
+    #[inline]
+    fn line(&mut self, kind: u8, text: &[u8]) {
+        self.out.reserve(text.len() + 3);
+        self.out.push(kind);
+        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(b"\r\n");
+    }
+}

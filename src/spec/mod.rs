@@ -1,0 +1,64 @@
+//! What commands look like: names, arguments, keys, flags, documentation. Nothing here runs one.
+
+mod command;
+mod flags;
+mod keys;
+pub mod render;
+mod shape;
+pub mod syntax;
+
+pub use flags::{Access, Categories, Flags};
+pub use keys::{Key, KeysError, keys};
+pub use shape::{Begin, KeySpec, Shape};
+
+/// All that is known of a command but how it runs. Made by [`command!`](crate::command).
+#[derive(Debug)]
+pub struct Spec {
+    /// In capitals; a subcommand has its container's name in front: `CONFIG GET`.
+    pub name: &'static str,
+    /// The arguments after the name, in the notation of [`syntax`].
+    pub syntax: &'static str,
+    /// The type of the reply in TypeScript.
+    pub reply: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Paragraphs and examples in Markdown.
+    #[cfg(feature = "docs")]
+    pub docs: &'static [&'static str],
+    /// The version of Redis that has it first.
+    pub since: &'static str,
+    /// What it costs, as the manual says it.
+    pub complexity: &'static str,
+    pub flags: Flags,
+    /// Categories besides the family's and those that the flags imply.
+    pub also: Categories,
+    /// What it does with its keys, by group of keys.
+    pub access: &'static [Access],
+    pub shape: Shape,
+}
+
+impl Spec {
+    /// Returns the summary without the blank that a doc comment begins with.
+    pub fn summary(&self) -> &'static str {
+        self.summary.trim_ascii().trim_end_matches('.')
+    }
+
+    /// Returns the container's name of a subcommand.
+    pub fn container(&self) -> Option<&'static str> {
+        Some(self.name.split_once(' ')?.0)
+    }
+
+    /// Returns the name as replies and ACL rules spell it: `config|get`.
+    pub fn spelled(&self) -> String {
+        self.name.to_ascii_lowercase().replacen(' ', "|", 1)
+    }
+
+    /// Returns whether positions of keys can only be told from the arguments themselves.
+    pub fn moves_keys(&self) -> bool {
+        self.shape.keys.iter().enumerate().any(|(i, keys)| match keys {
+            KeySpec::None => false,
+            KeySpec::Range { begin, .. } => i > 0 || matches!(begin, Begin::After { .. }),
+            KeySpec::Count { .. } => true,
+        })
+    }
+}
