@@ -1,6 +1,24 @@
 //! Redis wherever JavaScript runs.
+//!
+//! Layers, each importing only what stands below it:
+//!
+//! ```text
+//! host               sockets, files, clocks, JavaScript
+//! store              the engine with every command, and its persistence
+//! commands           what each command does, one family a file
+//! engine             runs calls: sessions, waiting, transactions, messages
+//! persist            snapshots and logs of a keyspace
+//! keyspace           databases: keys, values, deadlines, effects
+//! resp  spec  data   the wire, what commands look like, what keys can hold
+//! base               bytes, numbers, time
+//! ```
 
 #![deny(unsafe_code)]
 
 pub mod base;
+pub mod commands;
 pub mod data;
+pub mod engine;
+pub mod keyspace;
+pub mod resp;
+pub mod spec;

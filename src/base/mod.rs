@@ -1,6 +1,7 @@
 //! What any program could use: bytes, numbers, time. Imports nothing of ours.
 
 pub mod arena;
+pub(crate) mod bits;
 pub mod bytes;
 pub mod checksum;
 pub mod glob;

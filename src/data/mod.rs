@@ -1,6 +1,9 @@
 //! What a key can hold, and the table that holds the keys. Knows no clock, no RESP, no commands.
 
 pub mod entry;
+mod kind;
 pub mod list;
 pub mod object;
 pub mod table;
+
+pub use kind::Kind;

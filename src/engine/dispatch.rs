@@ -95,8 +95,15 @@ fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
     if call.session.is_subscriber()
         && !matches!(
             name,
-            "PING" | "SUBSCRIBE" | "SSUBSCRIBE" | "UNSUBSCRIBE" | "SUNSUBSCRIBE" | "PSUBSCRIBE" | "PUNSUBSCRIBE"
-                | "QUIT" | "RESET"
+            "PING"
+                | "SUBSCRIBE"
+                | "SSUBSCRIBE"
+                | "UNSUBSCRIBE"
+                | "SUNSUBSCRIBE"
+                | "PSUBSCRIBE"
+                | "PUNSUBSCRIBE"
+                | "QUIT"
+                | "RESET"
         )
     {
         let name = name.to_ascii_lowercase().replace(' ', "|");

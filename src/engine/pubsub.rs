@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::bytes::Bytes;
-use crate::base::glob;
+use crate::base::glob::{self, Case};
 use crate::keyspace::Effects;
 use crate::resp::SessionId;
 
@@ -129,7 +129,7 @@ impl PubSub {
     pub fn publish(&self, effects: &mut Effects, channel: &[u8], message: &[u8]) -> usize {
         let mut told = self.tell(effects, Way::Channel, channel, message);
         for (pattern, listeners) in &self.patterns {
-            if !glob::matches(pattern, channel, false) {
+            if !glob::matches(pattern, channel, Case::Exact) {
                 continue;
             }
             for id in listeners {

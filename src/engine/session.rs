@@ -2,7 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
-use crate::resp::{OwnedArgs, Parser, Protocol, SessionId};
+use crate::resp::{OwnedArgs, Protocol, SessionId};
 
 use super::pubsub::Subscriptions;
 use super::tracking::Tracking;
@@ -54,7 +54,6 @@ pub struct Session {
     pub last_command: Option<&'static str>,
     /// Bytes received and sent, for CLIENT LIST and INFO.
     pub received: u64,
-    pub(super) parser: Parser,
     /// Bytes of input that are waiting for the rest of their command.
     pub(super) unread: usize,
 }

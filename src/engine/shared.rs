@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::base::random::Random;
-use crate::resp::{Parser, SessionId};
+use crate::base::time::Time;
+use crate::resp::{Parser, Reply, SessionId};
 
 use super::config::Config;
 use super::measure::Measure;
@@ -13,7 +14,7 @@ use super::request::{Request, RequestId};
 use super::session::Session;
 use super::table::Table;
 use super::tracking::Readers;
-use super::wait::Waits;
+use super::wait::{Nothing, Waits};
 use super::watch::Watches;
 
 /// Everything that a command may ask or change besides its session and its database.
@@ -29,6 +30,10 @@ pub struct Shared {
     pub persistence: Persistence,
     pub requests: Requests,
     pub random: Random,
+    /// Forty hexadecimal digits that no other run has.
+    pub run_id: String,
+    /// When the host first told the time.
+    pub started: Option<Time>,
 }
 
 impl Shared {
@@ -36,6 +41,17 @@ impl Shared {
     #[inline]
     pub fn observes_keys(&self) -> bool {
         self.waits.awaits_keys() || !self.watches.is_empty() || !self.readers.is_empty()
+    }
+
+    /// Ends the wait of a client that does not speak with a reply that is not its command's.
+    pub fn end_wait(&mut self, id: SessionId, write: impl FnOnce(&mut Reply<'_>, Nothing)) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let Some(waiting) = client.session.waiting.take() else { return };
+        self.waits.leave(id, &waiting);
+        self.requests.ask_for_rest(&client.session);
+        self.clients.tell(id, |client| {
+            write(&mut Reply::new(&mut client.out, client.session.protocol), waiting.nothing);
+        });
     }
 }
 
@@ -119,10 +135,6 @@ impl Clients {
         self.by_id.values().filter_map(Option::as_deref)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
-        self.by_id.values_mut().filter_map(Option::as_deref_mut)
-    }
-
     /// Appends to a client's output.
     pub(super) fn tell(&mut self, id: SessionId, write: impl FnOnce(&mut Client)) {
         if let Some(client) = self.by_id.get_mut(&id).and_then(Option::as_deref_mut) {
@@ -150,6 +162,13 @@ impl Requests {
         let id = RequestId(self.last);
         self.queue.push_back((id, request));
         id
+    }
+
+    /// Asks for the input that a client sent after the command that it waited with.
+    pub(super) fn ask_for_rest(&mut self, session: &Session) {
+        if session.unread > 0 {
+            self.push(Request::Resume(session.id));
+        }
     }
 
     pub(super) fn pop(&mut self) -> Option<(RequestId, Request)> {

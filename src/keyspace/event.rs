@@ -1,6 +1,6 @@
 //! What can happen to a key, as keyspace notifications name it.
 
-use crate::spec::bits;
+use crate::base::bits::bits;
 
 bits! {
     /// Classes of events: the letters of `notify-keyspace-events`.

@@ -100,7 +100,11 @@ impl Parser {
     fn line(&mut self, input: &[u8], from: usize) -> Result<Parsed, String> {
         let rest = &input[from..];
         let Some(end) = rest.iter().position(|b| *b == b'\n') else {
-            return if rest.len() > LINE_MAX { Err("too big inline request".into()) } else { Ok(Parsed::Partial) };
+            return if rest.len() > LINE_MAX {
+                Err("too big inline request".into())
+            } else {
+                Ok(Parsed::Partial)
+            };
         };
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         self.inline = true;
@@ -271,7 +275,9 @@ mod tests {
 
     #[test]
     fn bad_headers_are_refused() {
-        for bad in ["*x\r\n", "*2147483648\r\n", "*1\r\nPING", "*1\r\n$-1\r\n", "*1\r\n$536870913\r\n", "*01\r\n"] {
+        for bad in
+            ["*x\r\n", "*2147483648\r\n", "*1\r\nPING", "*1\r\n$-1\r\n", "*1\r\n$536870913\r\n", "*01\r\n"]
+        {
             assert!(Parser::default().next(bad.as_bytes(), 0, LIMITS).is_err(), "{bad:?}");
         }
     }

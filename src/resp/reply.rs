@@ -81,8 +81,8 @@ impl<'a> Reply<'a> {
     pub fn double(&mut self, n: f64) {
         let text = number::format_float(n);
         match self.protocol {
-            Protocol::Resp2 => self.bulk(text.as_bytes()),
-            Protocol::Resp3 => self.line(b',', text.as_bytes()),
+            Protocol::Resp2 => self.bulk(&text),
+            Protocol::Resp3 => self.line(b',', &text),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Reply<'a> {
 
     /// Writes an integer as a bulk string: what GET answers for a counter.
     pub fn bulk_int(&mut self, n: i64) {
-        self.bulk(number::format_int(n, &mut number::IntBuffer::new()));
+        self.bulk(&number::format_int(n));
     }
 
     /// Writes text of a format: `txt` or `mkd`; RESP2 has plain bulk strings for it.
@@ -191,7 +191,7 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn number(&mut self, kind: u8, n: i64) {
-        self.line(kind, number::format_int(n, &mut number::IntBuffer::new()));
+        self.line(kind, &number::format_int(n));
     }
 
     #[inline]

@@ -18,9 +18,17 @@ pub struct Shape {
 pub enum KeySpec {
     None,
     /// Keys from a fixed position, or after a word of the syntax (`at` is then the word's offset).
-    Range { begin: Begin, last: i8, step: u8, limit: u8 },
+    Range {
+        begin: Begin,
+        last: i8,
+        step: u8,
+        limit: u8,
+    },
     /// A count at `begin`, then that many keys, `step` arguments each.
-    Count { begin: Begin, step: u8 },
+    Count {
+        begin: Begin,
+        step: u8,
+    },
 }
 
 /// Where a group of keys begins.
@@ -28,7 +36,10 @@ pub enum KeySpec {
 pub enum Begin {
     At(u8),
     /// After a literal word: its place in the syntax.
-    After { from: u16, to: u16 },
+    After {
+        from: u16,
+        to: u16,
+    },
 }
 
 impl Shape {
@@ -146,8 +157,12 @@ impl Scan<'_> {
                 self.sequence(from, bar);
             }
             any_open |= self.open;
-            if self.min < least { least = self.min }
-            if self.min > most { most = self.min }
+            if self.min < least {
+                least = self.min
+            }
+            if self.min > most {
+                most = self.min
+            }
             from = bar + 1;
         }
         self.min = least;
@@ -161,9 +176,14 @@ impl Scan<'_> {
         let mut at = 0u8;
         let mut key_at = None;
         while i < to {
-            if self.s[i] == b' ' { i += 1; continue; }
+            if self.s[i] == b' ' {
+                i += 1;
+                continue;
+            }
             let stop = item_end(self.s, i, to);
-            if is_key(self.s, i, stop) { key_at = Some(at); }
+            if is_key(self.s, i, stop) {
+                key_at = Some(at);
+            }
             at += 1;
             i = stop;
         }
@@ -217,10 +237,17 @@ impl Scan<'_> {
 const fn trailing(s: &[u8], mut i: usize, end: usize) -> i8 {
     let mut n = 0;
     while i < end {
-        if s[i] == b' ' || s[i] == b']' || s[i] == b'>' { i += 1; continue; }
+        if s[i] == b' ' || s[i] == b']' || s[i] == b'>' {
+            i += 1;
+            continue;
+        }
         let stop = item_end(s, i, end);
-        if starts(s, stop, end, b"...") { return -1; }
-        if s[i] != b'[' { n += 1; }
+        if starts(s, stop, end, b"...") {
+            return -1;
+        }
+        if s[i] != b'[' {
+            n += 1;
+        }
         i = stop;
     }
     n
@@ -229,7 +256,9 @@ const fn trailing(s: &[u8], mut i: usize, end: usize) -> i8 {
 const fn words(name: &[u8]) -> u8 {
     let (mut n, mut i) = (1, 0);
     while i < name.len() {
-        if name[i] == b' ' { n += 1; }
+        if name[i] == b' ' {
+            n += 1;
+        }
         i += 1;
     }
     n
@@ -242,7 +271,9 @@ const fn item_end(s: &[u8], mut i: usize, end: usize) -> usize {
             b'[' | b'<' => depth += 1,
             b']' | b'>' => {
                 depth -= 1;
-                if depth == 0 { return i + 1; }
+                if depth == 0 {
+                    return i + 1;
+                }
                 assert!(depth > 0, "an unopened bracket in a command's syntax");
             }
             b' ' | b'|' if depth == 0 => return i,
@@ -274,10 +305,14 @@ const fn starts(s: &[u8], i: usize, end: usize, word: &[u8]) -> bool {
 }
 
 const fn equal(s: &[u8], from: usize, to: usize, word: &[u8]) -> bool {
-    if to - from != word.len() { return false; }
+    if to - from != word.len() {
+        return false;
+    }
     let mut i = 0;
     while i < word.len() {
-        if s[from + i] != word[i] { return false; }
+        if s[from + i] != word[i] {
+            return false;
+        }
         i += 1;
     }
     true

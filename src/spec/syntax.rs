@@ -19,7 +19,10 @@ pub struct Node {
 pub enum What {
     /// To be written as it stands.
     Word(&'static str),
-    Value { name: &'static str, ty: Type },
+    Value {
+        name: &'static str,
+        ty: Type,
+    },
     /// One of these sequences, or nothing.
     Optional(Vec<Vec<Node>>),
     /// One of these sequences.

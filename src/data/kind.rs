@@ -1,0 +1,64 @@
+//! The kinds of value, as commands ask for them.
+
+use super::entry::{NewValue, Str, StrMut, ValueMut, ValueRef};
+use super::list::List;
+use super::object::Object;
+
+/// One of the types that a key can hold.
+pub trait Kind {
+    /// A value to be read.
+    type Ref<'a>;
+    /// A value to be changed.
+    type Mut<'a>;
+
+    fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>>;
+    fn of_mut(value: ValueMut<'_>) -> Option<Self::Mut<'_>>;
+    /// Returns a new value without contents.
+    fn empty() -> NewValue<'static>;
+    /// Returns whether a collection has no elements left, so that its key must go. A string may be empty.
+    fn is_empty(value: &Self::Ref<'_>) -> bool;
+}
+
+impl Kind for Str<'_> {
+    type Ref<'a> = Str<'a>;
+    type Mut<'a> = StrMut<'a>;
+
+    #[inline]
+    fn of(value: ValueRef<'_>) -> Option<Str<'_>> {
+        if let ValueRef::Str(string) = value { Some(string) } else { None }
+    }
+
+    #[inline]
+    fn of_mut(value: ValueMut<'_>) -> Option<StrMut<'_>> {
+        if let ValueMut::Str(string) = value { Some(string) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Raw(b"")
+    }
+
+    fn is_empty(_: &Str<'_>) -> bool {
+        false
+    }
+}
+
+impl Kind for List {
+    type Ref<'a> = &'a List;
+    type Mut<'a> = &'a mut List;
+
+    fn of(value: ValueRef<'_>) -> Option<&List> {
+        if let ValueRef::Object(Object::List(list)) = value { Some(list) } else { None }
+    }
+
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut List> {
+        if let ValueMut::Object(Object::List(list)) = value { Some(list) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Object(Object::List(Box::default()))
+    }
+
+    fn is_empty(list: &&List) -> bool {
+        list.is_empty()
+    }
+}

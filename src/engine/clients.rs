@@ -1,0 +1,159 @@
+//! What clients send, run.
+
+use crate::base::time::Time;
+use crate::keyspace::Db;
+use crate::resp::{Args, Error, Limits, Parsed, Reply, SessionId};
+
+use super::Engine;
+use super::call::Call;
+use super::dispatch;
+use super::request::Request;
+use super::session::{Peer, Session, Turn};
+use super::shared::Client;
+
+impl Engine {
+    /// Adds a client.
+    pub fn connect(&mut self, peer: Peer, now: Time) -> SessionId {
+        self.shared.started.get_or_insert(now);
+        self.shared.measure.connections += 1;
+        let authenticated = peer.trusted || self.shared.config.requirepass.is_empty();
+        self.shared.clients.add(Session {
+            peer,
+            authenticated,
+            created: now,
+            active: now,
+            ..Session::default()
+        })
+    }
+
+    /// Runs every whole command in `input`; returns how many bytes that took.
+    ///
+    /// The rest is the host's to keep, and to give again with what comes after it. When a client waits, or is to be
+    /// disconnected, the rest of its input is left too; [`Request::Resume`] asks for it.
+    pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
+        let Some(mut client) = self.shared.clients.check_out(from) else { return input.len() };
+        let mut parser = std::mem::take(&mut client.parser);
+        let mut at = 0;
+        client.session.active = now;
+        while client.session.waiting.is_none() && !client.session.closing {
+            let limits = Limits {
+                bulk: self.shared.config.proto_max_bulk_len.get(),
+                unauthenticated: !client.session.authenticated,
+            };
+            match parser.next(input, at, limits) {
+                Ok(Parsed::Command { end }) => {
+                    at = end;
+                    let args = parser.command(input);
+                    if args.is_empty() {
+                        continue;
+                    }
+                    self.run(&mut client, args, now);
+                    if !self.effects.is_settled() {
+                        self.shared.clients.check_in(client);
+                        self.settle(now);
+                        match self.shared.clients.check_out(from) {
+                            Some(settled) => client = settled,
+                            None => return input.len(),
+                        }
+                    }
+                }
+                Ok(Parsed::Partial) => {
+                    parser.rebase(at);
+                    if (input.len() - at) as u64 > self.shared.config.client_query_buffer_limit.get() {
+                        self.shared.measure.query_buffer_disconnections += 1;
+                        client.session.closing = true;
+                    }
+                    break;
+                }
+                Err(text) => {
+                    Reply::new(&mut client.out, client.session.protocol)
+                        .error(&Error::said(format!("ERR Protocol error: {text}")));
+                    client.session.closing = true;
+                }
+            }
+        }
+        if client.session.closing {
+            at = input.len();
+            self.shared.requests.push(Request::Close(from));
+        }
+        self.shared.measure.bytes_in += at as u64;
+        client.session.received += at as u64;
+        client.session.unread = input.len() - at;
+        client.parser = parser;
+        self.shared.clients.check_in(client);
+        at
+    }
+
+    /// Runs one command whose arguments are already apart. Nothing happens while the client waits.
+    pub fn execute(&mut self, from: SessionId, args: Args<'_>, now: Time) {
+        let Some(mut client) = self.shared.clients.check_out(from) else { return };
+        client.session.active = now;
+        if client.session.waiting.is_none() && !args.is_empty() {
+            self.run(&mut client, args, now);
+        }
+        if client.session.closing {
+            self.shared.requests.push(Request::Close(from));
+        }
+        self.shared.clients.check_in(client);
+        if !self.effects.is_settled() {
+            self.settle(now);
+        }
+    }
+
+    /// Forgets a client.
+    pub fn disconnect(&mut self, id: SessionId, _now: Time) {
+        let Some(mut client) = self.shared.clients.remove(id) else { return };
+        let session = &mut client.session;
+        if let Some(waiting) = session.waiting.take() {
+            self.shared.waits.leave(id, &waiting);
+        }
+        self.shared.watches.unwatch(session);
+        self.shared.pubsub.leave(id, &mut session.subscriptions);
+        self.shared.readers.disable(id);
+    }
+
+    fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {
+        self.effects.actor = Some(client.session.id);
+        client.session.turn = Turn::Sent;
+        let mut call = Call {
+            args,
+            reply: Reply::new(&mut client.out, client.session.protocol),
+            db: Db::new(&mut self.keyspace, &mut self.effects, now, client.session.db),
+            session: &mut client.session,
+            shared: &mut self.shared,
+        };
+        call.db.no_touch = call.session.no_touch;
+        let start = call.reply.mark();
+        dispatch::dispatch(&mut call);
+        dispatch::silence(&mut call, start);
+    }
+
+    /// Runs a waiting client's command again because `key` was touched; returns whether it still waits.
+    pub(super) fn resume(&mut self, id: SessionId, key: &[u8], now: Time) -> bool {
+        let Some(mut client) = self.shared.clients.check_out(id) else { return false };
+        let Some(waiting) = client.session.waiting.take() else {
+            self.shared.clients.check_in(client);
+            return false;
+        };
+        self.effects.actor = Some(id);
+        client.session.turn = Turn::Resumed { key: key.into(), still: false };
+        let mut call = Call {
+            args: waiting.args.as_args(),
+            reply: Reply::new(&mut client.out, client.session.protocol),
+            db: Db::new(&mut self.keyspace, &mut self.effects, now, waiting.db),
+            session: &mut client.session,
+            shared: &mut self.shared,
+        };
+        dispatch::resume(&mut call);
+        let still = matches!(client.session.turn, Turn::Resumed { still: true, .. });
+        client.session.turn = Turn::Sent;
+        if still {
+            client.session.waiting = Some(waiting);
+        } else {
+            self.shared.waits.leave(id, &waiting);
+            self.shared.requests.ask_for_rest(&client.session);
+        }
+        self.shared.clients.check_in(client);
+        still
+    }
+}

@@ -1,0 +1,141 @@
+//! Parameters: name, type, default, documentation, and whether CONFIG SET may change them, in one table.
+//!
+//! redis.conf files, command lines, CONFIG and INFO all go through [`PARAMETERS`]; code reads the fields of [`Config`].
+
+mod setting;
+
+pub use setting::{
+    AppendFsync, ClientLimits, EvictionPolicy, Memory, OutputLimit, Ranged, SavePoint, SavePoints, Setting,
+};
+
+use crate::keyspace::Classes;
+
+/// One parameter.
+pub struct Parameter {
+    pub name: &'static str,
+    /// A former name that is still understood.
+    pub alias: Option<&'static str>,
+    /// In the words of a redis.conf file.
+    pub default: &'static str,
+    pub doc: &'static str,
+    pub changes: Changes,
+    /// Reads a value into the configuration; says what is wrong with it otherwise.
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+    pub get: fn(&Config) -> String,
+}
+
+/// When a parameter may be changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Changes {
+    Anytime,
+    /// Only before the engine runs.
+    AtStart,
+    /// By CONFIG SET only if `enable-protected-configs` says so.
+    Protected,
+}
+
+/// Declares the parameters: fields of [`Config`] and the rows of [`PARAMETERS`].
+macro_rules! parameters {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident $name:literal $(or $alias:literal)?: $type:ty = $default:literal $(, $changes:ident)?;
+    )*) => {
+        /// The configuration of an engine and its host.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(#[doc = $doc])+ pub $field: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($field: <$type as Setting>::parse($default).expect("defaults are valid"),)* }
+            }
+        }
+
+        /// Every parameter, by name.
+        pub const PARAMETERS: &[Parameter] = &[$(Parameter {
+            name: $name,
+            alias: [$(Some($alias),)? None][0],
+            default: $default,
+            doc: concat!($($doc,)+),
+            changes: [$(Changes::$changes,)? Changes::Anytime][0],
+            set: |config, text| {
+                config.$field = <$type as Setting>::parse(text)?;
+                Ok(())
+            },
+            get: |config| config.$field.render(),
+        },)*];
+    };
+}
+
+parameters! {
+    /// How many databases there are.
+    databases "databases": Ranged<1, 2147483647> = "16", AtStart;
+    /// The password that clients need for AUTH; empty for none.
+    requirepass "requirepass": String = "";
+    /// The most clients at once.
+    maxclients "maxclients": Ranged<1, 4294967295> = "10000";
+    /// Seconds after which an idle client is disconnected; 0 for never.
+    timeout "timeout": Ranged<0, 2147483647> = "0";
+    /// How often a second the engine looks after expired keys and idle clients.
+    hz "hz": Ranged<0, 2147483647> = "10";
+    /// The longest string, and the longest argument, in bytes.
+    proto_max_bulk_len "proto-max-bulk-len": Memory<1048576> = "512mb";
+    /// How much input of one client may wait for the rest of its command, in bytes.
+    client_query_buffer_limit "client-query-buffer-limit": Memory<1048576> = "1gb";
+    /// How much output may wait for a client, by kind of client: hard limit, soft limit, seconds above the soft one.
+    client_output_buffer_limit "client-output-buffer-limit": ClientLimits
+        = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
+    /// Which events are published to subscribers of keyspace notifications.
+    notify_keyspace_events "notify-keyspace-events": Classes = "";
+    /// The most keys that CLIENT TRACKING remembers; 0 for any number.
+    tracking_table_max_keys "tracking-table-max-keys": Ranged<0, 9223372036854775807> = "1000000";
+    /// After how many seconds and changes a snapshot is taken.
+    save "save": SavePoints = "3600 1 300 100 60 10000";
+    /// Whether changes are refused while snapshots or the log can't be kept.
+    stop_writes_on_bgsave_error "stop-writes-on-bgsave-error": bool = "yes";
+    /// Whether strings are compressed in snapshots.
+    rdbcompression "rdbcompression": bool = "yes";
+    /// Whether a snapshot ends with a checksum, and whether it is checked.
+    rdbchecksum "rdbchecksum": bool = "yes", AtStart;
+    /// Whether every change is logged.
+    appendonly "appendonly": bool = "no";
+    /// When the log is brought to the disk: with every change, every second, or when the system likes.
+    appendfsync "appendfsync": AppendFsync = "everysec";
+    /// The first part of the names of the log's files.
+    appendfilename "appendfilename": String = "appendonly.aof", AtStart;
+    /// The folder of the log's files, below `dir`.
+    appenddirname "appenddirname": String = "appendonlydir", AtStart;
+    /// Whether a log whose end is missing is loaded as far as it goes.
+    aof_load_truncated "aof-load-truncated": bool = "yes";
+    /// Whether a rewritten log begins with a snapshot.
+    aof_use_rdb_preamble "aof-use-rdb-preamble": bool = "yes";
+    /// By how many per cent the log must have grown to be rewritten; 0 for never.
+    auto_aof_rewrite_percentage "auto-aof-rewrite-percentage": Ranged<0, 2147483647> = "100";
+    /// The smallest log that is rewritten by itself, in bytes.
+    auto_aof_rewrite_min_size "auto-aof-rewrite-min-size": Memory<0> = "64mb";
+    /// The folder of all files.
+    dir "dir": String = ".", Protected;
+    /// The name of the snapshot's file.
+    dbfilename "dbfilename": String = "dump.rdb", Protected;
+    /// The most memory that data may take, in bytes; 0 for any amount.
+    maxmemory "maxmemory": Memory<0> = "0";
+    /// What is given up when memory is full.
+    maxmemory_policy "maxmemory-policy": EvictionPolicy = "noeviction";
+}
+
+impl Config {
+    /// Returns the classes of events that are published: none, unless one of the two kinds of channel is on.
+    pub fn event_classes(&self) -> Classes {
+        let classes = self.notify_keyspace_events;
+        if classes.any(Classes::KEYSPACE | Classes::KEYEVENT) { classes } else { Classes::NONE }
+    }
+
+    /// Returns a parameter by its name or former name, in any case.
+    pub fn parameter(name: &str) -> Option<&'static Parameter> {
+        PARAMETERS.iter().find(|parameter| {
+            parameter.name.eq_ignore_ascii_case(name)
+                || parameter.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! The types of parameters: how each is read and shown.
+
+use crate::base::number;
+use crate::keyspace::Classes;
+
+/// A type that a parameter can have.
+pub trait Setting: Sized {
+    /// Reads a value; what is wrong with it otherwise, as CONFIG SET says it.
+    fn parse(text: &str) -> Result<Self, String>;
+    /// Shows the value in a form that `parse` reads.
+    fn render(&self) -> String;
+}
+
+impl Setting for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err("argument must be 'yes' or 'no'".into()),
+        }
+    }
+
+    fn render(&self) -> String {
+        (if *self { "yes" } else { "no" }).into()
+    }
+}
+
+impl Setting for String {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.into())
+    }
+
+    fn render(&self) -> String {
+        self.clone()
+    }
+}
+
+/// An integer between two bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ranged<const MIN: i64, const MAX: i64>(i64);
+
+impl<const MIN: i64, const MAX: i64> Ranged<MIN, MAX> {
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Setting for Ranged<MIN, MAX> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let n = number::parse_int(text.as_bytes()).ok_or("argument couldn't be parsed into an integer")?;
+        if !(MIN..=MAX).contains(&n) {
+            return Err(format!("argument must be between {MIN} and {MAX} inclusive"));
+        }
+        Ok(Self(n))
+    }
+
+    fn render(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// A number of bytes, at least `MIN`: `64mb`, `1g`, `512`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory<const MIN: u64>(u64);
+
+impl<const MIN: u64> Memory<MIN> {
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<const MIN: u64> Setting for Memory<MIN> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let bytes = parse_memory(text).ok_or("argument must be a memory value")?;
+        if !(MIN..=i64::MAX as u64).contains(&bytes) {
+            return Err(format!("argument must be between {MIN} and {} inclusive", i64::MAX));
+        }
+        Ok(Self(bytes))
+    }
+
+    fn render(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// Reads a number of bytes with an optional unit: `k` is 1000, `kb` is 1024, and so on.
+pub fn parse_memory(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor: u64 = match text[digits..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Declares a parameter's type whose values are words.
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident { $($(#[$note:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum $type { $($(#[$note])* $variant,)* }
+
+        impl Setting for $type {
+            fn parse(text: &str) -> Result<Self, String> {
+                match text.to_ascii_lowercase().as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(format!("argument(s) must be one of the following: {}", [$($word),*].join(", "))),
+                }
+            }
+
+            fn render(&self) -> String {
+                match self { $(Self::$variant => $word,)* }.into()
+            }
+        }
+    };
+}
+
+words! {
+    /// When the log reaches the disk.
+    AppendFsync {
+        /// Before the reply to a change is sent.
+        Always = "always",
+        /// At most a second later.
+        EverySecond = "everysec",
+        /// Whenever the system or the page is idle.
+        No = "no",
+    }
+}
+
+words! {
+    /// What is given up when memory is full.
+    EvictionPolicy {
+        VolatileLru = "volatile-lru",
+        VolatileLfu = "volatile-lfu",
+        VolatileRandom = "volatile-random",
+        VolatileTtl = "volatile-ttl",
+        AllKeysLru = "allkeys-lru",
+        AllKeysLfu = "allkeys-lfu",
+        AllKeysRandom = "allkeys-random",
+        NoEviction = "noeviction",
+    }
+}
+
+impl Setting for Classes {
+    fn parse(text: &str) -> Result<Self, String> {
+        Classes::parse(text)
+            .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_string())
+    }
+
+    fn render(&self) -> String {
+        self.letters()
+    }
+}
+
+/// A snapshot is due once so many changes were made and so many seconds have passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SavePoint {
+    pub seconds: u64,
+    pub changes: u64,
+}
+
+/// All save points; none for no automatic snapshots.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SavePoints(Vec<SavePoint>);
+
+impl SavePoints {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = SavePoint> {
+        self.0.iter().copied()
+    }
+}
+
+impl Setting for SavePoints {
+    fn parse(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<u64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+        let numbers = numbers.filter(|n| n.len().is_multiple_of(2)).ok_or("Invalid save parameters")?;
+        let points = numbers.chunks_exact(2).map(|pair| SavePoint { seconds: pair[0], changes: pair[1] });
+        let points: Vec<_> = points.collect();
+        if points.iter().any(|point| point.seconds < 1) {
+            return Err("Invalid save parameters".into());
+        }
+        Ok(Self(points))
+    }
+
+    fn render(&self) -> String {
+        let points: Vec<_> = self.0.iter().map(|p| format!("{} {}", p.seconds, p.changes)).collect();
+        points.join(" ")
+    }
+}
+
+/// How much output may wait for a client; 0 is any amount.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OutputLimit {
+    pub hard: u64,
+    pub soft: u64,
+    pub soft_seconds: u64,
+}
+
+/// The limits of each kind of client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClientLimits {
+    pub normal: OutputLimit,
+    pub replica: OutputLimit,
+    pub pubsub: OutputLimit,
+}
+
+impl Setting for ClientLimits {
+    fn parse(text: &str) -> Result<Self, String> {
+        const WRONG: &str = "Wrong number of arguments in buffer limit configuration.";
+        let words: Vec<_> = text.split_ascii_whitespace().collect();
+        if words.is_empty() || !words.len().is_multiple_of(4) {
+            return Err(WRONG.into());
+        }
+        let mut limits = Self::default();
+        for words in words.chunks_exact(4) {
+            let limit = match words[0].to_ascii_lowercase().as_str() {
+                "normal" => &mut limits.normal,
+                "slave" | "replica" => &mut limits.replica,
+                "pubsub" => &mut limits.pubsub,
+                _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
+            };
+            let bad = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            *limit = OutputLimit {
+                hard: parse_memory(words[1]).ok_or(bad)?,
+                soft: parse_memory(words[2]).ok_or(bad)?,
+                soft_seconds: words[3].parse().map_err(|_| bad)?,
+            };
+        }
+        Ok(limits)
+    }
+
+    fn render(&self) -> String {
+        let one = |name, limit: &OutputLimit| {
+            format!("{name} {} {} {}", limit.hard, limit.soft, limit.soft_seconds)
+        };
+        [one("normal", &self.normal), one("slave", &self.replica), one("pubsub", &self.pubsub)].join(" ")
+    }
+}

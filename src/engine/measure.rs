@@ -1,0 +1,89 @@
+//! What the engine counts about itself: for INFO stats and errorstats.
+
+use std::collections::BTreeMap;
+
+use crate::base::time::Time;
+use crate::resp::Error;
+
+/// Counters since the engine began, or since CONFIG RESETSTAT.
+#[derive(Default)]
+pub struct Measure {
+    /// A host's monotonic clock in nanoseconds, for durations only.
+    stopwatch: Option<fn() -> u64>,
+    pub commands: u64,
+    pub connections: u64,
+    /// Connections refused because of `maxclients`.
+    pub rejected_connections: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub unexpected_errors: u64,
+    pub query_buffer_disconnections: u64,
+    pub output_buffer_disconnections: u64,
+    /// How often each error code was answered.
+    pub errors: BTreeMap<Box<str>, u64>,
+    rates: [Rate; 3],
+}
+
+/// A counter's speed over the last samples.
+#[derive(Default, Clone, Copy)]
+struct Rate {
+    last: u64,
+    samples: [u64; 16],
+    next: usize,
+}
+
+impl Rate {
+    fn sample(&mut self, total: u64, elapsed_us: u64) {
+        self.samples[self.next] = (total - self.last.min(total)) * 1_000_000 / elapsed_us.max(1);
+        self.next = (self.next + 1) % self.samples.len();
+        self.last = total;
+    }
+
+    fn mean(&self) -> u64 {
+        self.samples.iter().sum::<u64>() / self.samples.len() as u64
+    }
+}
+
+/// What INFO shows as `instantaneous_…`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    pub commands: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+}
+
+impl Measure {
+    pub fn new(stopwatch: Option<fn() -> u64>) -> Self {
+        Self { stopwatch, ..Self::default() }
+    }
+
+    /// Returns the stopwatch's nanoseconds, if the host has given one.
+    #[inline]
+    pub fn stopwatch(&self) -> Option<u64> {
+        self.stopwatch.map(|read| read())
+    }
+
+    pub fn error(&mut self, error: &Error) {
+        *self.errors.entry(error.code()).or_default() += 1;
+    }
+
+    pub fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    pub fn reset(&mut self) {
+        *self = Self { stopwatch: self.stopwatch, ..Self::default() };
+    }
+
+    pub(super) fn sample(&mut self, last: Time, now: Time) {
+        let elapsed = now.micros_since(last);
+        for (rate, total) in self.rates.iter_mut().zip([self.commands, self.bytes_in, self.bytes_out]) {
+            rate.sample(total, elapsed);
+        }
+    }
+
+    pub fn rates(&self) -> Rates {
+        let [commands, input_bytes, output_bytes] = self.rates.map(|rate| rate.mean());
+        Rates { commands, input_bytes, output_bytes }
+    }
+}

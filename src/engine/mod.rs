@@ -1,0 +1,168 @@
+//! The engine: bytes, time and a seed go in; bytes for clients, a log and requests come out.
+
+mod call;
+mod clients;
+pub mod config;
+mod dispatch;
+pub mod measure;
+pub mod persistence;
+pub mod pubsub;
+pub mod request;
+pub mod session;
+mod settle;
+pub mod shared;
+pub mod table;
+mod tick;
+pub mod tracking;
+pub mod wait;
+pub mod watch;
+
+use crate::base::random::Random;
+use crate::base::time::Time;
+use crate::data::table::HashKey;
+use crate::keyspace::{Effects, Keyspace};
+use crate::resp::{Args, SessionId};
+use crate::spec::{Categories, Spec};
+
+pub use call::Call;
+pub use config::Config;
+pub use dispatch::dispatch;
+pub use request::{Answer, Request, RequestId};
+pub use session::{Peer, Session};
+pub use shared::Shared;
+
+/// What runs a command: it writes the reply, or says why not.
+pub type Run = fn(&mut Call<'_>) -> crate::resp::Result;
+
+/// A command: what it looks like, and the function that runs it.
+pub struct Command {
+    pub spec: Spec,
+    pub run: Run,
+}
+
+/// Commands that belong together: one file.
+pub struct Family {
+    pub name: &'static str,
+    /// The ACL category of all its commands.
+    pub category: Categories,
+    pub commands: &'static [&'static Command],
+}
+
+/// A Redis that owns no sockets, files, threads or clock.
+///
+/// Methods come in three kinds. *In*: [`connect`](Engine::connect), [`receive`](Engine::receive),
+/// [`execute`](Engine::execute), [`tick`](Engine::tick), [`answer`](Engine::answer) and
+/// [`disconnect`](Engine::disconnect) tell it what happened, and when. *Out*: [`log`](Engine::log),
+/// [`outbox`](Engine::outbox), [`request`](Engine::request) and [`next_deadline`](Engine::next_deadline) say what to
+/// do about it. *About*: getters. After any of the first, look at the second before waiting again, in this order: what
+/// is logged must be kept before what is said is sent.
+pub struct Engine {
+    shared: Shared,
+    keyspace: Keyspace,
+    effects: Effects,
+    /// When `tick` last did what it does a few times a second.
+    last_cron: Time,
+}
+
+impl Engine {
+    /// Makes an empty engine. The same families, configuration and seed, told the same things, say the same bytes.
+    ///
+    /// `seed` must be unknown to clients: the hashing of keys rests on it.
+    pub fn new(families: &[&'static Family], config: Config, seed: u128) -> Self {
+        let mut random = Random::new(seed as u64 ^ (seed >> 64) as u64);
+        let key = HashKey(seed as u64, (seed >> 64) as u64);
+        let run_id: String =
+            (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect();
+        let shared = Shared {
+            table: table::Table::new(families),
+            clients: shared::Clients::default(),
+            waits: wait::Waits::default(),
+            watches: watch::Watches::default(),
+            pubsub: pubsub::PubSub::default(),
+            readers: tracking::Readers::default(),
+            measure: measure::Measure::default(),
+            persistence: persistence::Persistence::default(),
+            requests: shared::Requests::default(),
+            run_id,
+            started: None,
+            random,
+            config,
+        };
+        let keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
+        let mut effects = Effects::default();
+        effects.classes = shared.config.event_classes();
+        Self { shared, keyspace, effects, last_cron: Time::default() }
+    }
+
+    // Out -------------------------------------------------------------------------------------------------------
+
+    /// Returns the effects of whole units since the log was last cleared, as RESP.
+    pub fn log(&self) -> &[u8] {
+        self.effects.log()
+    }
+
+    /// Drops what [`log`](Engine::log) returned, once it is kept.
+    pub fn clear_log(&mut self) {
+        self.effects.clear_log();
+    }
+
+    /// Gives `send` the output of every client that has new output. What it leaves there, it asks for again with
+    /// [`output`](Engine::output).
+    pub fn outbox(&mut self, mut send: impl FnMut(SessionId, &mut Vec<u8>)) {
+        while let Some(client) = self.shared.clients.pop_ready() {
+            let before = client.out.len();
+            send(client.session.id, &mut client.out);
+            self.shared.measure.bytes_out += (before - client.out.len().min(before)) as u64;
+        }
+    }
+
+    /// Returns what is still to be sent to a client.
+    pub fn output(&mut self, id: SessionId) -> Option<&mut Vec<u8>> {
+        self.shared.clients.get_mut(id).map(|client| &mut client.out)
+    }
+
+    /// Returns the next thing that only the host can do.
+    pub fn request(&mut self) -> Option<(RequestId, Request)> {
+        self.shared.requests.pop()
+    }
+
+    // About -----------------------------------------------------------------------------------------------------
+
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Returns what a host may change besides telling what happened: configuration and the state of its storage.
+    pub fn shared_mut(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    /// Returns the keyspace for a host that loads or saves it. No call is running.
+    pub fn keyspace_mut(&mut self) -> &mut Keyspace {
+        &mut self.keyspace
+    }
+
+    /// Returns the number of changes since the engine began.
+    pub fn dirty(&self) -> u64 {
+        self.effects.dirty()
+    }
+
+    /// Says whether anybody reads the log. A reader that begins anew is told which database is selected.
+    pub fn set_logging(&mut self, logging: bool) {
+        self.effects.logging = logging;
+        self.effects.restart_log();
+    }
+
+    /// Runs a call of the host's own that is neither logged nor measured, such as the ones of a log being replayed.
+    pub fn replay(&mut self, id: SessionId, args: Args<'_>, now: Time) {
+        let logging = std::mem::replace(&mut self.effects.logging, false);
+        self.keyspace.lazy_expiry = false;
+        self.execute(id, args, now);
+        self.keyspace.lazy_expiry = true;
+        self.effects.logging = logging;
+    }
+}

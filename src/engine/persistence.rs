@@ -1,0 +1,71 @@
+//! What the engine knows of its host's storage: for INFO, LASTSAVE, the save points and refused writes.
+
+use crate::base::time::Time;
+use crate::resp::Error;
+
+use super::config::Config;
+
+/// The state of snapshots and of the log. Hosts keep it true, through [`Engine`](super::Engine).
+#[derive(Debug, Default)]
+pub struct Persistence {
+    /// Changes when the last snapshot that was kept had begun.
+    pub saved_at_dirty: u64,
+    pub last_save: Time,
+    pub saving: Option<Running>,
+    pub last_save_failed: bool,
+    /// When a snapshot last began, so that a failing one is not begun again at once.
+    pub last_try: Option<Time>,
+    pub last_save_seconds: Option<u64>,
+    pub saves: u64,
+    pub rewriting: Option<Running>,
+    pub rewrite_scheduled: bool,
+    pub last_rewrite_failed: bool,
+    pub last_rewrite_seconds: Option<u64>,
+    pub rewrites: u64,
+    /// The host keeps a log.
+    pub log_enabled: bool,
+    pub log_failed: bool,
+    pub log_size: u64,
+    pub log_base_size: u64,
+    pub loading: bool,
+    /// Why the last snapshot or write to the log failed, for INFO.
+    pub last_error: String,
+    /// What loading found damaged, for INFO.
+    pub warning: String,
+    pub loaded_keys: u64,
+    pub expired_while_loading: u64,
+}
+
+/// A snapshot or a rewrite in progress.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    pub since: Time,
+    /// Changes when it began.
+    pub dirty: u64,
+    pub keys_done: u64,
+    pub keys: u64,
+}
+
+impl Persistence {
+    /// Returns why writes are refused, if they are: storage fails, and the configuration says not to go on.
+    pub fn refuses_writes(&self, config: &Config) -> Option<Error> {
+        if !config.stop_writes_on_bgsave_error {
+            return None;
+        }
+        if self.last_save_failed && !config.save.is_empty() {
+            return Some(Error::Text(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report \
+                 errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
+                 the Redis logs for details about the RDB error.",
+            ));
+        }
+        if self.log_failed {
+            return Some(Error::said(format!(
+                "MISCONF Errors writing to the AOF file: {}",
+                if self.last_error.is_empty() { "unknown" } else { &self.last_error }
+            )));
+        }
+        None
+    }
+}

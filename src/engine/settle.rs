@@ -1,0 +1,172 @@
+//! What a unit of work means to the others: watches, caches, listeners, and those who wait.
+
+use std::collections::VecDeque;
+
+use crate::base::bytes::Bytes;
+use crate::base::time::Time;
+use crate::keyspace::{Classes, Event, Happening};
+use crate::resp::{Protocol, Reply, SessionId};
+
+use super::Engine;
+use super::tracking::Due;
+
+impl Engine {
+    /// Ends the unit: its log is framed, the others are told, and whoever waited is served, each as a unit of its own.
+    pub(super) fn settle(&mut self, now: Time) {
+        let mut ready = VecDeque::new();
+        self.end_unit(&mut ready);
+        while let Some((db, key)) = ready.pop_front() {
+            for id in self.shared.waits.line(db, &key) {
+                // Nobody further back in the line can get more than the first one did.
+                if !self.keyspace.has(db, &key, now) {
+                    break;
+                }
+                self.resume(id, &key, now);
+                self.end_unit(&mut ready);
+            }
+        }
+    }
+
+    /// Goes through what the unit touched, once, in order. Keys that somebody waits for are added to `ready`.
+    fn end_unit(&mut self, ready: &mut VecDeque<(u32, Bytes)>) {
+        self.effects.end_unit();
+        let actor = self.effects.actor.take();
+        let touched = self.effects.take_touched();
+        for (touch, key) in touched.iter() {
+            match touch.what {
+                Happening::Changed(event) => {
+                    self.changed(touch.db, key, actor, ready);
+                    self.publish(touch.db, key, event);
+                }
+                Happening::Noted(event) => self.publish(touch.db, key, event),
+                Happening::Flushed => {
+                    self.fail_watches(touch.db, None);
+                    self.shared.readers.invalidate_all();
+                }
+                Happening::Swapped(other) => {
+                    self.fail_watches(touch.db, Some(other));
+                    for db in [touch.db, other] {
+                        ready.extend(self.shared.waits.keys_of(db).into_iter().map(|key| (db, key)));
+                    }
+                }
+            }
+        }
+        self.effects.put_back(touched);
+        self.send_invalidations();
+        self.deliver();
+    }
+
+    fn changed(&mut self, db: u32, key: &[u8], actor: Option<SessionId>, ready: &mut VecDeque<(u32, Bytes)>) {
+        for id in self.shared.watches.of(db, key) {
+            if let Some(client) = self.shared.clients.get_mut(*id) {
+                client.session.watch_failed = true;
+            }
+        }
+        if !self.shared.readers.is_empty() {
+            let clients = &self.shared.clients;
+            self.shared.readers.invalidate(key, actor, |id| {
+                let tracking = clients.get(id).and_then(|client| client.session.tracking.as_ref());
+                tracking.is_some_and(|tracking| tracking.no_loop)
+            });
+        }
+        if self.shared.waits.awaits_keys() {
+            let place = (db, Bytes::from(key));
+            if !ready.contains(&place) && !self.shared.waits.line(db, key).is_empty() {
+                ready.push_back(place);
+            }
+        }
+    }
+
+    /// Fails the watches of a database's keys that exist, there or in the one that it was swapped with.
+    fn fail_watches(&mut self, db: u32, swapped: Option<u32>) {
+        let dbs = [Some(db), swapped];
+        for id in dbs.into_iter().flatten().flat_map(|db| self.shared.watches.of_database(db)) {
+            if let Some(client) = self.shared.clients.get_mut(id) {
+                client.session.watch_failed = true;
+            }
+        }
+    }
+
+    fn publish(&mut self, db: u32, key: &[u8], event: Event) {
+        let classes = self.effects.classes;
+        if !classes.has(event.class) || self.shared.pubsub.is_empty() {
+            return;
+        }
+        if classes.has(Classes::KEYSPACE) {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.shared.pubsub.publish(&mut self.effects, &channel, event.name.as_bytes());
+        }
+        if classes.has(Classes::KEYEVENT) {
+            let channel = format!("__keyevent@{db}__:{}", event.name);
+            self.shared.pubsub.publish(&mut self.effects, channel.as_bytes(), key);
+        }
+    }
+
+    fn send_invalidations(&mut self) {
+        for (id, due) in self.shared.readers.take_due() {
+            let tracking = self.shared.clients.get(id).and_then(|client| client.session.tracking.as_ref());
+            let Some(redirect) = tracking.map(|tracking| tracking.redirect) else { continue };
+            let Some(redirect) = redirect else {
+                self.shared.clients.tell(id, |client| {
+                    let protocol = client.session.protocol;
+                    if protocol == Protocol::Resp3 {
+                        write_invalidation(&mut Reply::new(&mut client.out, protocol), &due);
+                    }
+                });
+                continue;
+            };
+            if self.shared.clients.has(redirect) {
+                self.shared.clients.tell(redirect, |client| {
+                    let protocol = client.session.protocol;
+                    if protocol == Protocol::Resp3 || client.session.subscriptions.count() > 0 {
+                        write_invalidation(&mut Reply::new(&mut client.out, protocol), &due);
+                    }
+                });
+            } else {
+                self.shared.clients.tell(id, |client| {
+                    if let Some(tracking) = &mut client.session.tracking {
+                        tracking.broken_redirect = true;
+                    }
+                    if client.session.protocol == Protocol::Resp3 {
+                        let mut reply = Reply::new(&mut client.out, Protocol::Resp3);
+                        reply.push(2);
+                        reply.bulk(b"tracking-redir-broken");
+                        reply.int(redirect.0 as i64);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Appends every queued message to its client's output.
+    fn deliver(&mut self) {
+        let pushes = self.effects.take_pushes();
+        for (id, message) in pushes.iter() {
+            self.shared.clients.tell(*id, |client| {
+                let start = client.out.len();
+                client.out.extend_from_slice(message);
+                if client.session.protocol == Protocol::Resp2 {
+                    client.out[start] = b'*';
+                }
+            });
+        }
+    }
+}
+
+fn write_invalidation(reply: &mut Reply<'_>, due: &Due) {
+    if reply.protocol() == Protocol::Resp3 {
+        reply.push(2);
+        reply.bulk(b"invalidate");
+    } else {
+        reply.push(3);
+        reply.bulk(b"message");
+        reply.bulk(b"__redis__:invalidate");
+    }
+    match due {
+        Due::Everything => reply.null_array(),
+        Due::Keys(keys) => {
+            reply.array(keys.len());
+            keys.iter().for_each(|key| reply.bulk(key));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What time does: deadlines of waits and keys, idle clients, save points.
+
+use crate::base::time::Time;
+use crate::keyspace::Db;
+use crate::resp::{Error, SessionId};
+
+use super::Engine;
+use super::request::{Answer, Request, RequestId};
+
+/// Keys that one turn of active expiry looks at, at the most.
+const EXPIRY_BUDGET: usize = 20_000;
+/// A snapshot that failed is not tried again earlier.
+const RETRY_SECONDS: u64 = 5;
+
+impl Engine {
+    /// Does what is due at `now`. To be called at [`next_deadline`](Engine::next_deadline), and as often besides as
+    /// the host likes.
+    pub fn tick(&mut self, now: Time) {
+        self.shared.started.get_or_insert(now);
+        while let Some(id) = self.shared.waits.due(now) {
+            self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
+        }
+        if now < self.last_cron.plus_micros(self.cron_period_us()) {
+            return;
+        }
+        self.shared.measure.sample(self.last_cron, now);
+        self.last_cron = now;
+        self.expire(now);
+        self.close_idle(now);
+        self.save_if_due(now);
+    }
+
+    /// Returns when `tick` should be called next, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let cron = self.has_chores().then(|| self.last_cron.plus_micros(self.cron_period_us()));
+        [self.shared.waits.next_deadline(), cron].into_iter().flatten().min()
+    }
+
+    /// Takes the host's answer to a request; a client that waits for it gets it as its reply.
+    pub fn answer(&mut self, request: RequestId, answer: Answer, _now: Time) {
+        let Some(id) = self.shared.waits.awaiting(request) else { return };
+        self.shared.end_wait(id, |reply, _| match answer {
+            Answer::Done => reply.ok(),
+            Answer::Failed(text) => reply.error(&Error::said(text)),
+        });
+    }
+
+    fn cron_period_us(&self) -> u64 {
+        1_000_000 / (self.shared.config.hz.get().clamp(1, 500) as u64)
+    }
+
+    fn has_chores(&self) -> bool {
+        let config = &self.shared.config;
+        let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
+        self.keyspace.has_volatile() || saves || config.timeout.get() > 0
+    }
+
+    fn expire(&mut self, now: Time) {
+        if !self.keyspace.active_expiry {
+            return;
+        }
+        self.effects.observed = self.shared.observes_keys();
+        for (db, key) in self.keyspace.due(now, EXPIRY_BUDGET) {
+            Db::new(&mut self.keyspace, &mut self.effects, now, db).expire(&key);
+            self.settle(now);
+        }
+    }
+
+    fn close_idle(&mut self, now: Time) {
+        let seconds = self.shared.config.timeout.get() as u64;
+        if seconds == 0 {
+            return;
+        }
+        let idle = |client: &&super::shared::Client| {
+            let session = &client.session;
+            session.active.plus_seconds(seconds) < now
+                && session.waiting.is_none()
+                && session.subscriptions.count() == 0
+                && !session.peer.trusted
+        };
+        let ids: Vec<SessionId> =
+            self.shared.clients.iter().filter(idle).map(|client| client.session.id).collect();
+        for id in ids {
+            self.shared.requests.push(Request::Close(id));
+        }
+    }
+
+    fn save_if_due(&mut self, now: Time) {
+        let dirty = self.dirty();
+        let state = &mut self.shared.persistence;
+        let soon = state.last_save_failed
+            && state.last_try.is_some_and(|last| now < last.plus_seconds(RETRY_SECONDS));
+        if state.saving.is_some() || state.loading || soon {
+            return;
+        }
+        let changes = dirty - state.saved_at_dirty;
+        let since = state.last_save;
+        let due = |point: super::config::SavePoint| {
+            changes >= point.changes && now > since.plus_seconds(point.seconds)
+        };
+        if changes > 0 && self.shared.config.save.iter().any(due) {
+            state.last_try = Some(now);
+            self.shared.requests.push(Request::Save);
+        }
+    }
+}

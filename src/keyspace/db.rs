@@ -1,0 +1,310 @@
+//! One database as one call sees it.
+
+use std::ops::Deref;
+
+use crate::base::random::Random;
+use crate::base::time::Time;
+use crate::data::Kind;
+use crate::data::entry::{Entry, NewValue};
+use crate::data::table::{Occupied, Slot, Table};
+use crate::resp::{Error, Result};
+
+use super::effects::{Effects, Happening};
+use super::event::Event;
+use super::{Keyspace, Stats};
+
+/// What becomes of a key's deadline when it gets a new value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    Keep,
+    Never,
+    At(Time),
+}
+
+/// The selected database at one moment. What is done to it is noted.
+///
+/// Every method that finds a key first removes it if its deadline has passed.
+pub struct Db<'a> {
+    keyspace: &'a mut Keyspace,
+    pub effects: &'a mut Effects,
+    /// The moment of the unit; it does not pass.
+    pub now: Time,
+    index: u32,
+    /// Reads leave the access clock alone: CLIENT NO-TOUCH, OBJECT.
+    pub no_touch: bool,
+}
+
+impl<'a> Db<'a> {
+    /// Panics later if there is no database `index`.
+    pub fn new(keyspace: &'a mut Keyspace, effects: &'a mut Effects, now: Time, index: u32) -> Self {
+        Self { keyspace, effects, now, index, no_touch: false }
+    }
+
+    /// Returns another database at the same moment: SELECT, MOVE, COPY.
+    pub fn other(&mut self, index: u32) -> Db<'_> {
+        Db { keyspace: self.keyspace, effects: self.effects, now: self.now, index, no_touch: self.no_touch }
+    }
+
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub fn keyspace(&self) -> &Keyspace {
+        self.keyspace
+    }
+
+    pub fn keyspace_mut(&mut self) -> &mut Keyspace {
+        self.keyspace
+    }
+
+    // Looking up ------------------------------------------------------------------------------------------------
+
+    /// Returns the value of a key to be read; counts a hit or a miss.
+    #[inline]
+    pub fn read<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Ref<'_>>> {
+        let Some(entry) = self.find_counted(key) else { return Ok(None) };
+        K::of(entry.value()).map(Some).ok_or(Error::WrongType)
+    }
+
+    /// Returns the value of a key to be changed.
+    #[inline]
+    pub fn write<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Mut<'_>>> {
+        let Some(entry) = self.find(key) else { return Ok(None) };
+        K::of_mut(entry.into_mut().value_mut()).map(Some).ok_or(Error::WrongType)
+    }
+
+    /// Returns the value of a key to be changed; an empty one of its kind if there was none.
+    #[inline]
+    pub fn write_or_new<K: Kind>(&mut self, key: &[u8]) -> Result<K::Mut<'_>> {
+        let hash = self.live_hash(key);
+        let entry = match self.table().slot(hash, key) {
+            Slot::Occupied(entry) => entry,
+            Slot::Vacant(place) => place.insert(Entry::new(key, K::empty(), None, 0)),
+        };
+        K::of_mut(entry.into_mut().value_mut()).ok_or(Error::WrongType)
+    }
+
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Returns a key's entry to be looked at, whatever its kind; the access clock is left alone.
+    pub fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.find(key).map(|entry| &*entry.into_mut())
+    }
+
+    /// Returns a key's entry to be read, whatever its kind; counts a hit or a miss.
+    pub fn entry_counted(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.find_counted(key)
+    }
+
+    /// Returns a key's deadline, if the key is there and has one.
+    pub fn deadline(&mut self, key: &[u8]) -> Option<Time> {
+        self.find(key)?.deadline()
+    }
+
+    /// Returns how many keys there are, those past their deadline too.
+    pub fn len(&self) -> usize {
+        self.keyspace.database(self.index).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns a random key that is not past its deadline.
+    pub fn random_key(&mut self, random: &mut Random) -> Option<Vec<u8>> {
+        // Where nearly every key is past its deadline, one of those has to do, as in Redis.
+        for _ in 0..100 {
+            let key = self.keyspace.random(self.index, random)?.key().to_vec();
+            if self.exists(&key) || !self.keyspace.lazy_expiry {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Visits about `count` keys from a cursor on, and returns the next cursor; 0 begins and ends. Keys past their
+    /// deadline are left out, and removed.
+    pub fn scan(&mut self, cursor: u64, count: usize, mut visit: impl FnMut(&Entry)) -> u64 {
+        let (now, lazy) = (self.now, self.keyspace.lazy_expiry);
+        let mut late = vec![];
+        let next = self.table().scan(cursor, count, |entry| {
+            if lazy && is_late(entry, now) { late.push(entry.key().to_vec()) } else { visit(entry) }
+        });
+        late.iter().for_each(|key| self.expire(key));
+        next
+    }
+
+    // Changing --------------------------------------------------------------------------------------------------
+
+    /// Gives a key a value, whatever it held before.
+    pub fn set(&mut self, key: &[u8], value: NewValue<'_>, expiry: Expiry) {
+        let hash = self.live_hash(key);
+        let clock = access_clock(self.now);
+        let deadline = match expiry {
+            Expiry::At(deadline) => Some(deadline),
+            Expiry::Keep | Expiry::Never => None,
+        };
+        match self.table().slot(hash, key) {
+            Slot::Occupied(mut entry) => entry.update(|entry| {
+                entry.set_value(value);
+                if expiry != Expiry::Keep && entry.deadline() != deadline {
+                    entry.set_deadline(deadline);
+                }
+                entry.set_clock(clock);
+            }),
+            Slot::Vacant(place) => {
+                place.insert(Entry::new(key, value, deadline, clock));
+                self.note(key, Event::NEW);
+            }
+        }
+    }
+
+    /// Changes a key's deadline; returns false if there is no such key.
+    pub fn set_deadline(&mut self, key: &[u8], deadline: Option<Time>) -> bool {
+        let Some(mut entry) = self.find(key) else { return false };
+        entry.update(|entry| entry.set_deadline(deadline));
+        true
+    }
+
+    /// Removes a key; returns whether it was there. Notes nothing: `touch` does.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        self.take(key).is_some()
+    }
+
+    /// Takes an entry out, to be put elsewhere. Notes nothing.
+    pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        self.find(key).map(Occupied::remove)
+    }
+
+    /// Puts an entry in, in place of what its key held. Notes nothing but that the key is new.
+    pub fn put(&mut self, entry: Entry) {
+        let key = entry.key().to_vec();
+        let hash = self.live_hash(&key);
+        if self.table().insert_hashed(hash, entry).is_none() {
+            self.note(&key, Event::NEW);
+        }
+    }
+
+    /// Removes a key whose collection has become empty, and touches it with `del`.
+    pub fn remove_if_empty<K: Kind>(&mut self, key: &[u8]) {
+        let empty = |entry: &Entry| K::of(entry.value()).is_some_and(|value| K::is_empty(&value));
+        if self.find(key).is_some_and(|entry| empty(&entry)) {
+            self.remove(key);
+            self.touch(key, Event::DEL);
+        }
+    }
+
+    /// Removes all keys of the database, and notes that.
+    pub fn flush(&mut self) {
+        self.effects.count(self.len() as u64);
+        self.table().clear();
+        self.effects.all(self.index, Happening::Flushed);
+    }
+
+    /// Exchanges the contents of two databases, and notes that.
+    pub fn swap(&mut self, one: u32, other: u32) {
+        self.keyspace.dbs.swap(one as usize, other as usize);
+        self.effects.count(1);
+        self.effects.all(one, Happening::Swapped(other));
+    }
+
+    // Noting ----------------------------------------------------------------------------------------------------
+
+    /// Notes that `key` has changed, and how. The one thing to remember after a change: watches, waiting clients,
+    /// caches, events, the number of changes and the log follow from it.
+    #[inline]
+    pub fn touch(&mut self, key: &[u8], event: Event) {
+        self.effects.touch(self.index, key, event);
+    }
+
+    /// Notes an event that changed no value.
+    pub fn note(&mut self, key: &[u8], event: Event) {
+        self.effects.note(self.index, key, event);
+    }
+
+    /// Logs this call instead of the one that runs: what came of a random choice or of a relative time.
+    pub fn log_as(&mut self, args: &[&[u8]]) {
+        self.effects.log_as(self.index, &[args]);
+    }
+
+    /// Logs nothing for the call that runs.
+    pub fn log_nothing(&mut self) {
+        self.effects.log_as(self.index, &[]);
+    }
+
+    /// Removes a key because its deadline has passed, and notes that.
+    pub fn expire(&mut self, key: &[u8]) {
+        if self.table().remove(key).is_some() {
+            self.keyspace.stats.expired += 1;
+            self.effects.expire(self.index, key);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn table(&mut self) -> &mut Table<Entry> {
+        &mut self.keyspace.dbs[self.index as usize].table
+    }
+
+    /// Returns the hash of a key, which is gone if it was past its deadline.
+    #[inline]
+    fn live_hash(&mut self, key: &[u8]) -> u64 {
+        let now = self.now;
+        let database = &self.keyspace.dbs[self.index as usize];
+        let hash = database.table.hash(key);
+        if database.volatile() > 0
+            && self.keyspace.lazy_expiry
+            && database.table.find_hashed(hash, key).is_some_and(|entry| is_late(entry, now))
+        {
+            self.expire(key);
+        }
+        hash
+    }
+
+    #[inline]
+    fn find(&mut self, key: &[u8]) -> Option<Occupied<'_, Entry>> {
+        let hash = self.live_hash(key);
+        self.table().find_mut_hashed(hash, key)
+    }
+
+    #[inline]
+    fn find_counted(&mut self, key: &[u8]) -> Option<&Entry> {
+        let hash = self.live_hash(key);
+        let clock = (!self.no_touch).then(|| access_clock(self.now));
+        if self.keyspace.dbs[self.index as usize].table.find_hashed(hash, key).is_none() {
+            self.stats().misses += 1;
+            self.note(key, Event::KEY_MISS);
+            return None;
+        }
+        self.stats().hits += 1;
+        let entry = self.table().find_mut_hashed(hash, key)?.into_mut();
+        if let Some(clock) = clock {
+            entry.set_clock(clock);
+        }
+        Some(entry)
+    }
+
+    fn stats(&mut self) -> &mut Stats {
+        &mut self.keyspace.stats
+    }
+}
+
+impl Deref for Db<'_> {
+    type Target = Keyspace;
+
+    fn deref(&self) -> &Keyspace {
+        self.keyspace
+    }
+}
+
+fn is_late(entry: &Entry, now: Time) -> bool {
+    entry.deadline().is_some_and(|deadline| deadline <= now)
+}
+
+/// Returns the moment as Redis' 24-bit clock of seconds, which entries keep.
+pub(crate) fn access_clock(now: Time) -> u32 {
+    now.seconds() as u32 & 0x00FF_FFFF
+}

@@ -1,0 +1,126 @@
+//! Databases: keys, their values and deadlines, and what changing them brings about.
+
+mod db;
+mod effects;
+mod event;
+
+use crate::base::bytes::Bytes;
+use crate::base::random::Random;
+use crate::base::time::Time;
+use crate::data::entry::Entry;
+use crate::data::table::{HashKey, Table};
+
+pub use db::{Db, Expiry};
+pub use effects::{Effects, Happening, Touched};
+pub use event::{Classes, Event};
+
+/// Counters for INFO stats.
+#[derive(Default, Debug, Clone, Copy)]
+pub struct Stats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    pub evicted: u64,
+}
+
+/// All databases.
+pub struct Keyspace {
+    dbs: Vec<Database>,
+    pub stats: Stats,
+    /// Whether an access removes a key whose deadline has passed. Not while a log is replayed: it says itself when.
+    pub lazy_expiry: bool,
+    /// Whether keys are removed without being accessed: DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expiry: bool,
+}
+
+/// One database.
+pub struct Database {
+    pub(crate) table: Table<Entry>,
+    /// Where active expiry goes on.
+    expiry_from: u64,
+}
+
+impl Database {
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Returns how many keys have a deadline.
+    pub fn volatile(&self) -> usize {
+        self.table.volatile()
+    }
+
+    /// Visits every entry, those past their deadline too, in the order of SCAN.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+}
+
+impl Keyspace {
+    pub fn new(key: HashKey, databases: usize) -> Self {
+        let dbs = (0..databases).map(|_| Database { table: Table::new(key), expiry_from: 0 }).collect();
+        Self { dbs, stats: Stats::default(), lazy_expiry: true, active_expiry: true }
+    }
+
+    /// Returns how many databases there are.
+    pub fn databases(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// Panics if there is no such database.
+    pub fn database(&self, db: u32) -> &Database {
+        &self.dbs[db as usize]
+    }
+
+    /// Returns how many keys there are in all databases.
+    pub fn len(&self) -> usize {
+        self.dbs.iter().map(Database::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether any key has a deadline.
+    pub fn has_volatile(&self) -> bool {
+        self.dbs.iter().any(|db| db.volatile() > 0)
+    }
+
+    /// Returns whether a key is there and not past its deadline.
+    pub fn has(&self, db: u32, key: &[u8], now: Time) -> bool {
+        let entry = self.dbs[db as usize].table.find(key);
+        entry.is_some_and(|entry| entry.deadline().is_none_or(|deadline| deadline > now))
+    }
+
+    /// Puts an entry in as it is, for a host that loads a snapshot: nothing is noted. Returns false if the key is
+    /// there already, or the database is not.
+    pub fn load(&mut self, db: u32, entry: Entry) -> bool {
+        let Some(db) = self.dbs.get_mut(db as usize) else { return false };
+        db.table.insert(entry).is_none()
+    }
+
+    /// Drops everything, unnoted, before a host loads something else.
+    pub fn clear(&mut self) {
+        self.dbs.iter_mut().for_each(|db| db.table.clear());
+    }
+
+    /// Returns keys whose deadline has passed, after looking at about `budget` of them. They are still there.
+    pub(crate) fn due(&mut self, now: Time, budget: usize) -> Vec<(u32, Bytes)> {
+        let mut due = vec![];
+        for (db, database) in self.dbs.iter_mut().enumerate() {
+            let from = database.expiry_from;
+            database.expiry_from = database.table.expired(now, from, budget, |entry| {
+                due.push((db as u32, Bytes::from(entry.key())));
+            });
+        }
+        due
+    }
+
+    pub(crate) fn random(&self, db: u32, random: &mut Random) -> Option<&Entry> {
+        self.dbs[db as usize].table.random(random)
+    }
+}
