@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn crc64_takes_bytes_in_pieces() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8).collect();
         let mut crc = Crc64::new();
         for _ in 0..2 {
             for piece in bytes.chunks(37) {
