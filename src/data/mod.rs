@@ -1,8 +1,10 @@
 //! What a key can hold, and the table that holds the keys. Knows no clock, no RESP, no commands.
 
+mod chunk;
 pub mod entry;
 mod kind;
 pub mod list;
+pub mod listpack;
 pub mod object;
 pub mod table;
 
