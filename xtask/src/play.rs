@@ -1,10 +1,8 @@
 //! `cargo xtask play`: the playground, served by a redlet-server that it can also talk to.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use anyhow::{Context, Result, bail};
 
-use crate::program::{program, run, target};
+use crate::program::{free_port, program, run, target};
 use crate::{package, setup, wasm, www};
 
 /// Builds everything and serves it until interrupted.
@@ -24,9 +22,4 @@ pub fn play(args: &[String]) -> Result<()> {
     let mut server = program(&target("release/redlet-server").to_string_lossy());
     server.args(["--port", &free_port()?.to_string(), "--ws-port", &port.to_string()]);
     run(server.arg("--www").arg(target("www")))
-}
-
-/// Asks the system for a port that nobody listens on.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

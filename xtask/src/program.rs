@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -53,6 +54,11 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed: {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something other than text"))
+}
+
+/// Asks the system for a port that nobody listens on, for a program that has to be told one.
+pub fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Returns whether a command runs and exits with 0. Says nothing.

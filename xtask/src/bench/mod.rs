@@ -10,7 +10,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::options::Options;
-use crate::program::{output, program, run};
+use crate::program::{free_port, output, program, run};
 use crate::{package, setup, wasm};
 
 struct Part {
@@ -61,7 +61,12 @@ fn machine() -> Result<String> {
 
 /// Bytes per key beside redis-server's, at sizes just before and just after a table of powers of two would double.
 fn memory(_: &Options) -> Result<()> {
-    run(program("cargo").args(["run", "--quiet", "--release", "--example", "layout"]))
+    run(program("cargo")
+        .args(["rustc", "--quiet", "--release", "--example", "layout", "--no-default-features"])
+        .args(["--target", "wasm32-unknown-unknown", "--", "-Clink-arg=--export=fill"]))?;
+    run(program("cargo")
+        .args(["run", "--quiet", "--release", "--example", "layout", "--"])
+        .args(["--port", &free_port()?.to_string()]))
 }
 
 fn javascript(options: &Options) -> Result<()> {

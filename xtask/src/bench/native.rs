@@ -2,7 +2,7 @@
 //! latter is the fairer one where client and server share few cores.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::options::Options;
-use crate::program::{output, program, run, target};
+use crate::program::{free_port, output, program, run, target};
 
 /// In this order: LPOP takes what LPUSH brought, and each round begins with an empty list.
 const COMMANDS: &[&str] = &["SET", "GET", "INCR", "LPUSH", "LPOP"];
@@ -97,7 +97,7 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Result<Server> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         let process = program(name)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
