@@ -2,8 +2,9 @@
 
 mod connection;
 mod string;
+mod string_number;
 
 use crate::engine::Family;
 
 /// Every family there is.
-pub const ALL: &[&Family] = &[&connection::CONNECTION, &string::STRING];
+pub const ALL: &[&Family] = &[&connection::CONNECTION, &string::STRING, &string_number::STRING_NUMBER];
