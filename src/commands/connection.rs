@@ -1,15 +1,76 @@
 //! Connections: who speaks, in which protocol, to which database.
 
+use crate::base::bytes::Bytes;
+use crate::base::number;
 use crate::command;
-use crate::engine::{Call, Family};
-use crate::resp::{Error, Result};
+use crate::engine::session::Replies;
+use crate::engine::{Call, Family, REDIS_VERSION};
+use crate::resp::{Error, Protocol, Result};
 use crate::spec::Categories;
 
-pub const CONNECTION: Family =
-    Family { name: "connection", category: Categories::CONNECTION, commands: &[&ECHO, &PING, &SELECT] };
+use super::client::{check_name, set_name};
+
+pub const CONNECTION: Family = Family {
+    name: "connection",
+    category: Categories::CONNECTION,
+    commands: &[&AUTH, &ECHO, &HELLO, &PING, &QUIT, &RESET, &SELECT],
+};
+
+command! {
+    /// Proves that the connection may use the server.
+    ///
+    /// With one argument it is the password of the default user, which `requirepass` sets.
+    ///
+    /// ```redis
+    /// > AUTH secret
+    /// (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
+    /// ```
+    AUTH("[username] password") -> "'OK'";
+    flags NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
+    since "1.0.0";
+    takes "O(N) with N passwords of the user";
+    run auth;
+}
+
+fn auth(call: &mut Call<'_>) -> Result {
+    let (user, password) = match call.args.len() {
+        2 if call.shared.config.requirepass.is_empty() => {
+            return Err(Error::Text(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            ));
+        }
+        2 => (&b"default"[..], call.args.at(1)),
+        3 => (call.args.at(1), call.args.at(2)),
+        _ => return Err(Error::Syntax),
+    };
+    authenticate(call, user, password)?;
+    call.reply.ok();
+    Ok(())
+}
+
+fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result {
+    let secret = call.shared.config.requirepass.as_bytes();
+    if user != b"default" || !(secret.is_empty() || is_same(secret, password)) {
+        return Err(Error::Text("WRONGPASS invalid username-password pair or user is disabled."));
+    }
+    call.session.authenticated = true;
+    Ok(())
+}
+
+/// Compares in a time that does not depend on where the difference is.
+fn is_same(secret: &[u8], given: &[u8]) -> bool {
+    let differences = secret.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
+    secret.len() == given.len() && differences == 0
+}
 
 command! {
     /// Returns the message.
+    ///
+    /// ```redis
+    /// > ECHO "hello there"
+    /// "hello there"
+    /// ```
     ECHO("message") -> "string";
     flags LOADING | STALE | FAST;
     since "1.0.0";
@@ -23,7 +84,93 @@ fn echo(call: &mut Call<'_>) -> Result {
 }
 
 command! {
+    /// Agrees on a version of the protocol, and introduces both sides.
+    ///
+    /// Authentication and a name for the connection can be given with it. Without arguments the protocol stays as it is.
+    ///
+    /// ```redis
+    /// > HELLO 4
+    /// (error) NOPROTO unsupported protocol version
+    /// ```
+    HELLO("[protover [AUTH username password] [SETNAME clientname]]") -> "Record<string, unknown>";
+    flags NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
+    since "6.0.0";
+    takes "O(1)";
+    run hello;
+}
+
+fn hello(call: &mut Call<'_>) -> Result {
+    let mut protocol = None;
+    if let Some(version) = call.args.get(1) {
+        protocol = Some(match number::parse_int(version) {
+            Some(2) => Protocol::Resp2,
+            Some(3) => Protocol::Resp3,
+            Some(_) => return Err(Error::Text("NOPROTO unsupported protocol version")),
+            None => return Err(Error::Text("ERR Protocol version is not an integer or out of range")),
+        });
+    }
+    let (mut login, mut name) = (None, None);
+    let mut options = call.args.options(2);
+    while !options.is_empty() {
+        if options.len() > 2 && options.word("AUTH") {
+            login = Some((options.take()?, options.take()?));
+        } else if options.len() > 1 && options.word("SETNAME") {
+            name = Some(check_name(options.take()?)?);
+        } else {
+            let option = String::from_utf8_lossy(options.take()?);
+            return Err(Error::said(format!("ERR Syntax error in HELLO option '{option}'")));
+        }
+    }
+    if let Some((user, password)) = login {
+        authenticate(call, user, password)?;
+    }
+    if !call.session.authenticated {
+        return Err(Error::Text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
+             <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
+             the same time",
+        ));
+    }
+    if let Some(name) = name {
+        set_name(call, name);
+    }
+    if let Some(protocol) = protocol {
+        call.session.protocol = protocol;
+        call.reply.set_protocol(protocol);
+    }
+    introduce(call);
+    Ok(())
+}
+
+fn introduce(call: &mut Call<'_>) {
+    let proto = if call.session.protocol == Protocol::Resp3 { 3 } else { 2 };
+    let reply = &mut call.reply;
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.int(proto);
+    reply.bulk(b"id");
+    reply.int(call.session.id.0 as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+}
+
+command! {
     /// Returns PONG, or the message.
+    ///
+    /// ```redis
+    /// > PING
+    /// PONG
+    /// > PING hello
+    /// "hello"
+    /// ```
     PING("[message]") -> "'PONG' | string";
     flags FAST;
     since "1.0.0";
@@ -50,7 +197,78 @@ fn ping(call: &mut Call<'_>) -> Result {
 }
 
 command! {
+    /// Ends the connection.
+    ///
+    /// Replies to commands before it are still sent.
+    ///
+    /// ```redis
+    /// > QUIT
+    /// OK
+    /// ```
+    QUIT("[arg...]") -> "'OK'";
+    flags NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
+    since "1.0.0";
+    takes "O(1)";
+    run quit;
+}
+
+fn quit(call: &mut Call<'_>) -> Result {
+    call.session.closing = true;
+    call.reply.ok();
+    Ok(())
+}
+
+command! {
+    /// Makes the connection as if it were new.
+    ///
+    /// Its transaction, watches, subscriptions, tracking, name and authentication are forgotten; it speaks RESP2 to
+    /// database 0.
+    ///
+    /// ```redis
+    /// > SELECT 3
+    /// OK
+    /// > RESET
+    /// RESET
+    /// ```
+    RESET("") -> "'RESET'";
+    flags NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;
+    since "6.2.0";
+    takes "O(1)";
+    run reset;
+}
+
+fn reset(call: &mut Call<'_>) -> Result {
+    let session = &mut *call.session;
+    session.transaction = None;
+    call.shared.watches.unwatch(session);
+    call.shared.pubsub.leave(session.id, &mut session.subscriptions);
+    if session.tracking.take().is_some() {
+        call.shared.readers.disable(session.id);
+    }
+    session.monitor = false;
+    session.no_evict = false;
+    session.no_touch = false;
+    session.replies = Replies::On;
+    session.name = Bytes::new();
+    session.db = 0;
+    session.protocol = Protocol::Resp2;
+    session.authenticated = session.peer.trusted || call.shared.config.requirepass.is_empty();
+    call.reply.set_protocol(Protocol::Resp2);
+    call.reply.simple("RESET");
+    Ok(())
+}
+
+command! {
     /// Changes the database of the connection.
+    ///
+    /// Databases share nothing but the server: a key of one is none of another.
+    ///
+    /// ```redis
+    /// > SELECT 1
+    /// OK
+    /// > SELECT 16
+    /// (error) ERR DB index is out of range
+    /// ```
     SELECT("index") -> "'OK'";
     flags LOADING | STALE | FAST;
     since "1.0.0";

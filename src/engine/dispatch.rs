@@ -92,7 +92,8 @@ fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
     {
         return Err(error);
     }
-    if call.session.is_subscriber()
+    if call.session.turn == Turn::Sent
+        && call.session.is_subscriber()
         && !matches!(
             name,
             "PING"
@@ -181,7 +182,11 @@ pub(super) fn silence(call: &mut Call<'_>, start: crate::resp::Mark) {
     match call.session.replies {
         Replies::On => return,
         Replies::Off => {}
-        Replies::SkipNext => call.session.replies = Replies::Skip,
+        // CLIENT REPLY SKIP itself has written nothing.
+        Replies::SkipNext => {
+            call.session.replies = Replies::Skip;
+            return;
+        }
         Replies::Skip => call.session.replies = Replies::On,
     }
     call.reply.cut(start);

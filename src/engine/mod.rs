@@ -31,6 +31,9 @@ pub use request::{Answer, Request, RequestId};
 pub use session::{Peer, Session};
 pub use shared::Shared;
 
+/// The version of Redis whose commands and formats these are, as clients ask for it.
+pub const REDIS_VERSION: &str = "7.0.15";
+
 /// What runs a command: it writes the reply, or says why not.
 pub type Run = fn(&mut Call<'_>) -> crate::resp::Result;
 

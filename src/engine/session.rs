@@ -6,7 +6,7 @@ use crate::resp::{OwnedArgs, Protocol, SessionId};
 
 use super::pubsub::Subscriptions;
 use super::tracking::Tracking;
-use super::wait::Waiting;
+use super::wait::{On, Waiting};
 
 /// Where a connection comes from, as the host tells it.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +103,16 @@ impl Session {
     /// Returns whether RESP2 allows this client nothing but subscribing.
     pub fn is_subscriber(&self) -> bool {
         self.protocol == Protocol::Resp2 && self.subscriptions.count() > 0
+    }
+
+    /// Returns whether CLIENT UNBLOCK can end what the client waits for.
+    pub fn waits_for_keys(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| !matches!(waiting.on, On::Host(_)))
+    }
+
+    /// Returns how many bytes of input wait for the rest of their command, or for the end of a wait.
+    pub fn unread(&self) -> usize {
+        self.unread
     }
 
     /// Returns the letters of CLIENT LIST's `flags`.

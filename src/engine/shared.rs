@@ -124,10 +124,13 @@ impl Clients {
         self.by_id.get_mut(&id)?.as_deref_mut()
     }
 
-    /// Returns all clients in the order in which they came; `speaking` stands in its own place.
-    pub fn sessions<'a>(&'a self, speaking: &'a Session) -> impl Iterator<Item = &'a Session> {
-        let others = self.by_id.values();
-        others.map(move |place| place.as_deref().map_or(speaking, |client| &client.session))
+    /// Returns the sessions of all clients and how many bytes wait to be sent to each, in the order in which they
+    /// came; `speaking` stands in its own place.
+    pub fn sessions<'a>(&'a self, speaking: &'a Session) -> impl Iterator<Item = (&'a Session, usize)> {
+        self.by_id.values().map(move |place| match place {
+            Some(client) => (&client.session, client.out.len()),
+            None => (speaking, 0),
+        })
     }
 
     /// Returns all clients but the one that speaks.

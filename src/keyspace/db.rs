@@ -103,6 +103,12 @@ impl<'a> Db<'a> {
         self.find(key)?.deadline()
     }
 
+    /// Returns whether a key is there but past its deadline. It stays there.
+    pub fn is_late(&self, key: &[u8]) -> bool {
+        let entry = self.keyspace.database(self.index).table.find(key);
+        entry.is_some_and(|entry| is_late(entry, self.now))
+    }
+
     /// Returns how many keys there are, those past their deadline too.
     pub fn len(&self) -> usize {
         self.keyspace.database(self.index).len()

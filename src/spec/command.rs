@@ -4,13 +4,13 @@
 ///
 /// The first line of the comment is the summary. `keys` says what happens to each group of keys, in the order of the
 /// syntax; `also` names ACL categories besides the family's; `arity` overrides the arity that the syntax gives.
-/// It expands to a private constant of type [`Command`](crate::engine::Command).
+/// It expands to a constant of type [`Command`](crate::engine::Command).
 #[macro_export]
 macro_rules! command {
     (
         #[doc = $summary:literal]
         $(#[doc = $docs:literal])*
-        $name:ident $($full:literal)? ($syntax:literal) -> $reply:literal;
+        $vis:vis $name:ident $($full:literal)? ($syntax:literal) -> $reply:literal;
         $(flags $($flag:ident)|+;)?
         $(keys $($($access:ident)|+),+;)?
         $(arity $arity:literal;)?
@@ -19,7 +19,7 @@ macro_rules! command {
         takes $complexity:literal;
         run $run:path;
     ) => {
-        const $name: $crate::engine::Command = {
+        $vis const $name: $crate::engine::Command = {
             const NAME: &str = $crate::command!(@name $name $($full)?);
             $crate::engine::Command {
                 spec: $crate::spec::Spec {
