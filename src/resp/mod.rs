@@ -8,7 +8,7 @@ mod reply;
 
 pub use args::{Args, Options, OwnedArgs, Span};
 pub use error::{Error, Result};
-pub use parse::{Limits, Parsed, Parser};
+pub use parse::{Limits, Parsed, Parser, split_line};
 pub use read::{Item, Reader};
 pub use reply::{Mark, Protocol, Reply};
 

@@ -173,6 +173,16 @@ fn printable(byte: u8) -> char {
     if byte.is_ascii_graphic() || byte == b' ' { byte as char } else { '?' }
 }
 
+/// Returns the words of a line, split and unquoted as those of an inline command: how redis.conf is written, too.
+///
+/// `None` if a quote is left open, or closed in the middle of a word.
+pub fn split_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut words, mut spans) = (vec![], vec![]);
+    split_words(line, &mut words, &mut spans)?;
+    let place = |span: &Span| words[span.start as usize..][..span.len as usize].to_vec();
+    Some(spans.iter().map(place).collect())
+}
+
 /// Splits a line into words: blanks separate, `"…"` knows `\n \r \t \b \a \\ \" \xhh`, `'…'` knows `\'`.
 ///
 /// Returns `None` if a quote is left open, or closed in the middle of a word.

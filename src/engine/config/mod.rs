@@ -5,7 +5,8 @@
 mod setting;
 
 pub use setting::{
-    AppendFsync, ClientLimits, EvictionPolicy, Memory, OutputLimit, Ranged, SavePoint, SavePoints, Setting,
+    AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, Octal, OutputLimit, Permission,
+    Ranged, SavePoint, SavePoints, Setting, Words,
 };
 
 use crate::keyspace::Classes;
@@ -19,6 +20,8 @@ pub struct Parameter {
     pub default: &'static str,
     pub doc: &'static str,
     pub changes: Changes,
+    /// Whether a line of a redis.conf may give it several values.
+    pub many: bool,
     /// Reads a value into the configuration; says what is wrong with it otherwise.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
     pub get: fn(&Config) -> String,
@@ -59,10 +62,8 @@ macro_rules! parameters {
             default: $default,
             doc: concat!($($doc,)+),
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
-            set: |config, text| {
-                config.$field = <$type as Setting>::parse(text)?;
-                Ok(())
-            },
+            many: <$type as Setting>::MANY,
+            set: |config, text| config.$field.change(text),
             get: |config| config.$field.render(),
         },)*];
     };
@@ -122,6 +123,55 @@ parameters! {
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.
     maxmemory_policy "maxmemory-policy": EvictionPolicy = "noeviction";
+
+    // What only a host with sockets and files looks at.
+
+    /// The TCP port for RESP; 0 for none.
+    port "port": Ranged<0, 65535> = "6379";
+    /// The addresses to listen on; one that begins with a dash need not be there, and a star is every address.
+    bind "bind": Words = "* -::*";
+    /// The path of a Unix socket for RESP; empty for none.
+    unixsocket "unixsocket": String = "", AtStart;
+    /// The permissions of the Unix socket, in octal; 0 for what the system gives.
+    unixsocketperm "unixsocketperm": Octal<0o777> = "0", AtStart;
+    /// How many connections may wait to be accepted.
+    tcp_backlog "tcp-backlog": Ranged<0, 2147483647> = "511", AtStart;
+    /// Seconds after which a silent connection is asked whether it is still there; 0 for never.
+    tcp_keepalive "tcp-keepalive": Ranged<0, 2147483647> = "300";
+    /// Whether other machines are refused while there is no password.
+    protected_mode "protected-mode": bool = "yes";
+    /// Which log lines are written.
+    loglevel "loglevel": LogLevel = "notice";
+    /// The file of log lines; empty for standard output.
+    logfile "logfile": String = "", AtStart;
+    /// Whether to run in the background. Not supported: a service manager does it better.
+    daemonize "daemonize": bool = "no", AtStart;
+    /// The file that holds the process' number while it runs; empty for none.
+    pidfile "pidfile": String = "", AtStart;
+    /// Whether CONFIG SET may change protected parameters.
+    enable_protected_configs "enable-protected-configs": Permission = "no", AtStart;
+    /// Whether DEBUG may be used.
+    enable_debug_command "enable-debug-command": Permission = "no", AtStart;
+    /// The TCP port for RESP over TLS; 0 for none.
+    tls_port "tls-port": Ranged<0, 65535> = "0", AtStart;
+    /// The file of the server's certificate and its chain, in PEM.
+    tls_cert_file "tls-cert-file": String = "", AtStart;
+    /// The file of the certificate's private key, in PEM.
+    tls_key_file "tls-key-file": String = "", AtStart;
+    /// The file of the authorities that clients' certificates are checked with, in PEM.
+    tls_ca_cert_file "tls-ca-cert-file": String = "", AtStart;
+    /// Whether clients must show a certificate, may, or are not asked.
+    tls_auth_clients "tls-auth-clients": AuthClients = "yes", AtStart;
+    /// The TCP port for WebSocket, the site, /health and /metrics; 0 for none.
+    ws_port "ws-port": Ranged<0, 65535> = "0", AtStart;
+    /// Whether the WebSocket port speaks TLS, with the certificate of `tls-cert-file`.
+    ws_tls "ws-tls": bool = "no", AtStart;
+    /// The origins whose pages may connect by WebSocket besides our own and localhost; a star is any.
+    ws_origins "ws-origins": Words = "", AtStart;
+    /// The longest WebSocket message, in bytes.
+    ws_max_message_size "ws-max-message-size": Memory<1024> = "64mb", AtStart;
+    /// The folder of the site that the WebSocket port serves; empty for none.
+    www "www": String = "", AtStart;
 }
 
 impl Config {

@@ -5,10 +5,17 @@ use crate::keyspace::Classes;
 
 /// A type that a parameter can have.
 pub trait Setting: Sized {
+    /// Whether a line of a redis.conf may give several values. They are read with blanks between them.
+    const MANY: bool = false;
     /// Reads a value; what is wrong with it otherwise, as CONFIG SET says it.
     fn parse(text: &str) -> Result<Self, String>;
     /// Shows the value in a form that `parse` reads.
     fn render(&self) -> String;
+    /// Takes a value that is read; one that says only a part of it leaves the rest as it was.
+    fn change(&mut self, text: &str) -> Result<(), String> {
+        *self = Self::parse(text)?;
+        Ok(())
+    }
 }
 
 impl Setting for bool {
@@ -32,6 +39,54 @@ impl Setting for String {
 
     fn render(&self) -> String {
         self.clone()
+    }
+}
+
+/// Words with blanks between them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Words(Vec<String>);
+
+impl std::ops::Deref for Words {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Setting for Words {
+    const MANY: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(text.split_ascii_whitespace().map(String::from).collect()))
+    }
+
+    fn render(&self) -> String {
+        self.0.join(" ")
+    }
+}
+
+/// Permissions of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Octal<const MAX: u32>(u32);
+
+impl<const MAX: u32> Octal<MAX> {
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MAX: u32> Setting for Octal<MAX> {
+    fn parse(text: &str) -> Result<Self, String> {
+        let n = u32::from_str_radix(text, 8).map_err(|_| "argument couldn't be parsed as an octal number")?;
+        if n > MAX {
+            return Err(format!("argument must be between 0 and {MAX:o} inclusive"));
+        }
+        Ok(Self(n))
+    }
+
+    fn render(&self) -> String {
+        format!("{:o}", self.0)
     }
 }
 
@@ -103,7 +158,7 @@ pub fn parse_memory(text: &str) -> Option<u64> {
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident { $($(#[$note:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum $type { $($(#[$note])* $variant,)* }
 
         impl Setting for $type {
@@ -147,6 +202,35 @@ words! {
     }
 }
 
+words! {
+    /// How much a log line matters, the least first.
+    LogLevel {
+        Debug = "debug",
+        Verbose = "verbose",
+        Notice = "notice",
+        Warning = "warning",
+    }
+}
+
+words! {
+    /// Who may do something dangerous.
+    Permission {
+        No = "no",
+        Yes = "yes",
+        /// Clients of this machine.
+        Local = "local",
+    }
+}
+
+words! {
+    /// Whether clients of TLS show a certificate of their own.
+    AuthClients {
+        No = "no",
+        Yes = "yes",
+        Optional = "optional",
+    }
+}
+
 impl Setting for Classes {
     fn parse(text: &str) -> Result<Self, String> {
         Classes::parse(text)
@@ -180,6 +264,8 @@ impl SavePoints {
 }
 
 impl Setting for SavePoints {
+    const MANY: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
         let numbers: Option<Vec<u64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
         let numbers = numbers.filter(|n| n.len().is_multiple_of(2)).ok_or("Invalid save parameters")?;
@@ -214,13 +300,21 @@ pub struct ClientLimits {
 }
 
 impl Setting for ClientLimits {
+    const MANY: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
+        let mut limits = Self::default();
+        limits.change(text)?;
+        Ok(limits)
+    }
+
+    fn change(&mut self, text: &str) -> Result<(), String> {
         const WRONG: &str = "Wrong number of arguments in buffer limit configuration.";
         let words: Vec<_> = text.split_ascii_whitespace().collect();
         if words.is_empty() || !words.len().is_multiple_of(4) {
             return Err(WRONG.into());
         }
-        let mut limits = Self::default();
+        let mut limits = *self;
         for words in words.chunks_exact(4) {
             let limit = match words[0].to_ascii_lowercase().as_str() {
                 "normal" => &mut limits.normal,
@@ -235,7 +329,8 @@ impl Setting for ClientLimits {
                 soft_seconds: words[3].parse().map_err(|_| bad)?,
             };
         }
-        Ok(limits)
+        *self = limits;
+        Ok(())
     }
 
     fn render(&self) -> String {
