@@ -22,3 +22,9 @@ pub mod engine;
 pub mod keyspace;
 pub mod resp;
 pub mod spec;
+
+/// What knows sockets, files, clocks and JavaScript: one module a platform.
+pub mod host {
+    #[cfg(all(feature = "server", not(target_family = "wasm")))]
+    pub mod native;
+}
