@@ -1,0 +1,136 @@
+//! Plays the transcripts of `tests/commands`, everywhere that a transcript can be played. Their language is described
+//! in `tests/commands/README.md`.
+//!
+//! Every block is a test of its own in each place: `cargo test --test commands -- engine::string` runs those of one
+//! file in one place. `UPDATE=1` writes the answers of a real redis-server into the transcripts instead.
+
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "support/matching.rs"]
+mod matching;
+#[path = "support/play.rs"]
+mod play;
+#[path = "support/printed.rs"]
+mod printed;
+#[path = "support/record.rs"]
+mod record;
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/site.rs"]
+mod site;
+#[path = "support/transcript.rs"]
+mod transcript;
+#[path = "support/words.rs"]
+mod words;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use matching::is_open;
+use play::{Heard, play};
+use server::Server;
+use site::{InProcess, Pieces, Remote};
+use transcript::{Block, Place, read_folder};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands");
+    let blocks: Vec<Arc<Block>> = read_folder(&folder).into_iter().map(Arc::new).collect();
+    if std::env::var_os("UPDATE").is_some() {
+        return record::record(&blocks, arguments.filter.as_deref());
+    }
+    let redis = Arc::new(Pool::new(Server::redis));
+    let mut trials = vec![];
+    for block in &blocks {
+        trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
+        trials.push(trial("pipelined", block, |block| in_process(&block.pipelined(), Pieces::Whole)));
+        trials.push(trial("bytes", block, |block| in_process(block, Pieces::Bytes)));
+        if block.place == Place::Everywhere && !block.takes_time() {
+            let redis = redis.clone();
+            trials.push(trial("redis", block, move |block| as_redis(block, &redis)));
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    redis.close();
+    conclusion.exit_code()
+}
+
+fn trial(
+    place: &str,
+    block: &Arc<Block>,
+    run: impl FnOnce(&Block) -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let name = format!("{place}::{}::{}", block.family(), block.title);
+    let block = block.clone();
+    Trial::test(name, move || run(&block))
+}
+
+fn in_process(block: &Block, pieces: Pieces) -> Result<(), Failed> {
+    play(block, &mut InProcess::new(pieces))?;
+    Ok(())
+}
+
+/// Plays a block on a real redis-server, and compares what it says with our own bytes where nothing is left open.
+fn as_redis(block: &Block, servers: &Pool) -> Result<(), Failed> {
+    let theirs = servers.lend(block, |remote| play(block, remote))?;
+    let ours = play(block, &mut InProcess::new(Pieces::Whole))?;
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let step = &block.steps[ours.step];
+        let open = step.expected.get(&ours.client).is_some_and(|expected| is_open(expected));
+        if !open && ours.bytes != theirs.bytes {
+            return Err(differ(block, ours, theirs).into());
+        }
+    }
+    Ok(())
+}
+
+fn differ(block: &Block, ours: &Heard, theirs: &Heard) -> String {
+    let step = &block.steps[ours.step];
+    let shown = |heard: &Heard| String::from_utf8_lossy(&heard.bytes).escape_debug().to_string();
+    format!(
+        "{}:{} {}\nprinted alike, but not the same bytes:\n  redis  {}\n  redlet {}\n",
+        block.path.display(),
+        step.line,
+        step.source,
+        shown(theirs),
+        shown(ours)
+    )
+}
+
+/// Servers of one kind, lent to one block at a time.
+struct Pool {
+    start: fn() -> Result<Server, String>,
+    idle: Mutex<Vec<Remote>>,
+}
+
+impl Pool {
+    fn new(start: fn() -> Result<Server, String>) -> Self {
+        Self { start, idle: Mutex::default() }
+    }
+
+    fn lend<T>(
+        &self,
+        block: &Block,
+        run: impl FnOnce(&mut Remote) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let idle = self.idle.lock().expect("no holder panics").pop();
+        let mut remote = match idle {
+            Some(remote) => remote,
+            None => Remote::new((self.start)()?),
+        };
+        let result = run(&mut remote);
+        // What a block has configured must not be there for the next one.
+        if result.is_ok() && !block.configures() {
+            remote.reset();
+            self.idle.lock().expect("no holder panics").push(remote);
+        }
+        result
+    }
+
+    fn close(&self) {
+        self.idle.lock().expect("no holder panics").clear();
+    }
+}

@@ -1,0 +1,83 @@
+//! Plays a block somewhere and says where it went otherwise than expected.
+
+use std::collections::BTreeSet;
+
+use super::matching::matches;
+use super::printed::printed;
+use super::site::{Received, Site};
+use super::transcript::{Action, Block, Step};
+
+/// What one client received because of one step.
+pub struct Heard {
+    pub step: usize,
+    pub client: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Plays the whole block; returns what was heard, or a text for a person about the first step that went wrong.
+pub fn play(block: &Block, site: &mut dyn Site) -> Result<Vec<Heard>, String> {
+    let mut all = vec![];
+    let mut clients = BTreeSet::new();
+    for i in 0..block.steps.len() {
+        let step = &block.steps[i];
+        let heard = listen(step, site, &mut clients);
+        for (client, received) in heard {
+            let expected = step.expected.get(&client).map_or("", String::as_str);
+            let text = show(&received);
+            if !matches(expected, &text) {
+                return Err(complain(block, step, &client, expected, &text));
+            }
+            all.push(Heard { step: i, client, bytes: received.bytes });
+        }
+    }
+    Ok(all)
+}
+
+/// Carries out a step, and returns what every client has received then.
+pub fn listen(step: &Step, site: &mut dyn Site, clients: &mut BTreeSet<String>) -> Vec<(String, Received)> {
+    match &step.action {
+        Action::Send { client, bytes } => {
+            clients.insert(client.clone());
+            site.send(client, bytes, step.expected.contains_key(client));
+        }
+        Action::Pass(micros) => site.pass(*micros),
+    }
+    let hear = |client: &String| {
+        let expected = step.expected.get(client).map_or("", String::as_str);
+        let enough = |received: &Received| {
+            let text = show(received);
+            matches(expected, &text) || text.lines().count() >= expected.lines().count().max(1)
+        };
+        (client.clone(), site.receive(client, &enough))
+    };
+    clients.iter().map(hear).collect()
+}
+
+/// Prints what was received as a transcript has it.
+pub fn show(received: &Received) -> String {
+    let (mut text, used) = printed(&received.bytes);
+    let mut add = |line: &str| {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(line);
+    };
+    if used < received.bytes.len() {
+        add("(part of a reply)");
+    }
+    if received.closed {
+        add("(closed)");
+    }
+    text
+}
+
+fn complain(block: &Block, step: &Step, client: &str, expected: &str, text: &str) -> String {
+    let mut report = format!("{}:{} # {}\n{}\n", block.path.display(), step.line, block.title, step.source);
+    let marked = |mark: &str, text: &str| {
+        let text = if text.is_empty() { "(no reply)" } else { text };
+        text.lines().map(|line| format!("  {mark} {client}: {line}\n")).collect::<String>()
+    };
+    report.push_str(&marked("expected", expected));
+    report.push_str(&marked("     got", text));
+    report
+}
