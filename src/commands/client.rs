@@ -14,7 +14,7 @@ use super::tracking::{CLIENT_CACHING, CLIENT_GETREDIR, CLIENT_TRACKING, CLIENT_T
 
 pub const CLIENT_FAMILY: Family = Family {
     name: "client",
-    category: Categories::NONE,
+    category: Categories::CONNECTION,
     commands: &[
         &CLIENT,
         &CLIENT_CACHING,
@@ -48,7 +48,6 @@ command! {
     /// Shows what the subcommands do.
     CLIENT_HELP "CLIENT HELP" ("") -> "string[]";
     flags LOADING | STALE;
-    also CONNECTION;
     since "5.0.0";
     takes "O(1)";
     run help;
@@ -65,7 +64,6 @@ command! {
     /// ```
     CLIENT_ID "CLIENT ID" ("") -> "number";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "5.0.0";
     takes "O(1)";
     run id;
@@ -89,7 +87,6 @@ command! {
     /// ```
     CLIENT_SETNAME "CLIENT SETNAME" ("connection-name") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "2.6.9";
     takes "O(1)";
     run rename;
@@ -123,7 +120,6 @@ command! {
     /// ```
     CLIENT_GETNAME "CLIENT GETNAME" ("") -> "string | null";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "2.6.9";
     takes "O(1)";
     run name;
@@ -146,7 +142,6 @@ command! {
     /// ```
     CLIENT_SETINFO "CLIENT SETINFO" ("<LIB-NAME libname|LIB-VER libver>") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "7.2.0";
     takes "O(1)";
     run set_info;
@@ -180,7 +175,6 @@ command! {
     /// One line, as in CLIENT LIST.
     CLIENT_INFO "CLIENT INFO" ("") -> "string";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "6.2.0";
     takes "O(1)";
     run info;
@@ -198,7 +192,6 @@ command! {
     /// One line each, in the order in which they came.
     CLIENT_LIST "CLIENT LIST" ("[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id:integer...]") -> "string";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "2.4.0";
     takes "O(N) with N connections";
     run list;
@@ -325,7 +318,6 @@ command! {
     /// ```
     CLIENT_KILL "CLIENT KILL" ("<ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>>...>") -> "'OK' | number";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "2.4.0";
     takes "O(N) with N connections";
     run kill;
@@ -400,7 +392,6 @@ command! {
     /// ```
     CLIENT_REPLY "CLIENT REPLY" ("<ON|OFF|SKIP>") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "3.2.0";
     takes "O(1)";
     run reply;
@@ -432,7 +423,6 @@ command! {
     /// ```
     CLIENT_NO_EVICT "CLIENT NO-EVICT" ("<ON|OFF>") -> "'OK'";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "7.0.0";
     takes "O(1)";
     run no_evict;
@@ -455,7 +445,6 @@ command! {
     /// ```
     CLIENT_NO_TOUCH "CLIENT NO-TOUCH" ("<ON|OFF>") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "7.2.0";
     takes "O(1)";
     run no_touch;
@@ -486,7 +475,6 @@ command! {
     /// ```
     CLIENT_UNBLOCK "CLIENT UNBLOCK" ("client-id:integer [TIMEOUT|ERROR]") -> "number";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "5.0.0";
     takes "O(log N) with N connections";
     run unblock;

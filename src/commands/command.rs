@@ -17,7 +17,7 @@ pub(super) fn help(call: &mut Call<'_>) -> Result {
             lines.push(format!("    {}.", spec.summary()));
         }
     }
-    lines.extend(["HELP".to_string(), "    Print this help.".to_string()]);
+    lines.extend(["HELP".to_string(), "    Prints this help.".to_string()]);
     call.reply.array(lines.len());
     lines.iter().for_each(|line| call.reply.simple(line));
     Ok(())

@@ -13,7 +13,7 @@ use super::client::{check_name, set_name};
 pub const CONNECTION: Family = Family {
     name: "connection",
     category: Categories::CONNECTION,
-    commands: &[&AUTH, &ECHO, &HELLO, &PING, &QUIT, &RESET, &SELECT],
+    commands: &[&AUTH, &ECHO, &HELLO, &PING, &QUIT, &RESET, &SELECT, &WAIT],
 };
 
 command! {
@@ -282,4 +282,33 @@ fn select(call: &mut Call<'_>) -> Result {
     call.session.db = index.ok_or(Error::Text("ERR DB index is out of range"))?;
     call.reply.ok();
     Ok(())
+}
+
+command! {
+    /// Waits until replicas have what the connection has written.
+    ///
+    /// Answers with how many have it, at the latest after so many milliseconds; 0 waits for ever.
+    ///
+    /// ```redis
+    /// > WAIT 0 100
+    /// (integer) 0
+    /// ```
+    WAIT("numreplicas:integer timeout:integer") -> "number";
+    flags NOSCRIPT;
+    since "3.0.0";
+    takes "O(1)";
+    run wait;
+}
+
+fn wait(call: &mut Call<'_>) -> Result {
+    let replicas = call.args.int(1)?;
+    let timeout = number::parse_int(call.args.at(2));
+    let timeout = timeout.ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
+    let timeout = u64::try_from(timeout).map_err(|_| Error::Text("ERR timeout is negative"))?;
+    if replicas <= 0 {
+        call.reply.int(0);
+        return Ok(());
+    }
+    let until = (timeout > 0).then(|| call.db.now.plus_millis(timeout));
+    call.wait_for_replicas(until)
 }

@@ -3,6 +3,9 @@
 mod client;
 mod command;
 mod connection;
+mod expiry;
+mod key;
+mod object;
 mod pubsub;
 mod string;
 mod string_number;
@@ -15,6 +18,9 @@ use crate::engine::Family;
 pub const ALL: &[&Family] = &[
     &client::CLIENT_FAMILY,
     &connection::CONNECTION,
+    &expiry::EXPIRY,
+    &key::KEY,
+    &object::OBJECT_FAMILY,
     &pubsub::PUBSUB_FAMILY,
     &string::STRING,
     &string_number::STRING_NUMBER,

@@ -21,7 +21,6 @@ command! {
     /// ```
     pub(super) CLIENT_TRACKING "CLIENT TRACKING" ("<ON|OFF> [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] [NOLOOP]") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "6.0.0";
     takes "O(1), and O(N) with N prefixes";
     run tracking;
@@ -157,7 +156,6 @@ command! {
     /// ```
     pub(super) CLIENT_CACHING "CLIENT CACHING" ("<YES|NO>") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "6.0.0";
     takes "O(1)";
     run caching;
@@ -198,7 +196,6 @@ command! {
     /// ```
     pub(super) CLIENT_GETREDIR "CLIENT GETREDIR" ("") -> "number";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "6.0.0";
     takes "O(1)";
     run redirection;
@@ -224,7 +221,6 @@ command! {
     /// ```
     pub(super) CLIENT_TRACKINGINFO "CLIENT TRACKINGINFO" ("") -> "Record<string, unknown>";
     flags NOSCRIPT | LOADING | STALE;
-    also CONNECTION;
     since "6.2.0";
     takes "O(1)";
     run tracking_info;

@@ -56,6 +56,13 @@ pub struct Table<T> {
     max_depth: u8,
 }
 
+/// Where an entry is, for one who looks it up once and uses it twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    segment: usize,
+    index: usize,
+}
+
 /// An upper bound of every position: the end of a walk.
 const END: u64 = 1 << 32;
 
@@ -130,6 +137,26 @@ impl<T: Keyed> Table<T> {
         let segment = &self.segments[self.segment_of(tag(hash))?];
         let index = segment.find(tag(hash), key).ok()?;
         Some(&segment.items[index])
+    }
+
+    /// Returns where the entry of a key is, whose hash is known. Good until the table next changes.
+    #[inline]
+    pub fn locate(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        let segment = self.segment_of(tag(hash))?;
+        let index = self.segments[segment].find(tag(hash), key).ok()?;
+        Some(Place { segment, index })
+    }
+
+    /// Returns the entry at a place.
+    #[inline]
+    pub fn at(&self, place: Place) -> &T {
+        &self.segments[place.segment].items[place.index]
+    }
+
+    /// Returns the entry at a place, to change or remove.
+    #[inline]
+    pub fn at_mut(&mut self, place: Place) -> Occupied<'_, T> {
+        Occupied { table: self, segment: place.segment, index: place.index }
     }
 
     /// Returns the entry of a key, to change or remove.

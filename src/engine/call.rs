@@ -62,6 +62,16 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Waits for replicas; the client is told that there is none when the deadline passes, or at once where waiting is
+    /// not allowed.
+    pub fn wait_for_replicas(&mut self, until: Option<Time>) -> Result {
+        match self.session.turn {
+            Turn::Sent => self.wait(On::Replicas, until, Nothing::Int(0)),
+            Turn::Nested | Turn::Resumed { .. } => self.reply.int(0),
+        }
+        Ok(())
+    }
+
     /// Asks the host for something and waits for its answer, which becomes the reply.
     pub fn wait_for_host(&mut self, request: Request) -> RequestId {
         let id = self.shared.requests.push(request);

@@ -39,12 +39,8 @@ impl Engine {
                     self.publish(touch.db, key, event);
                 }
                 Happening::Noted(event) => self.publish(touch.db, key, event),
-                Happening::Flushed => {
-                    self.fail_watches(touch.db, None);
-                    self.shared.readers.invalidate_all();
-                }
+                Happening::Flushed => self.shared.readers.invalidate_all(),
                 Happening::Swapped(other) => {
-                    self.fail_watches(touch.db, Some(other));
                     for db in [touch.db, other] {
                         ready.extend(self.shared.waits.keys_of(db).into_iter().map(|key| (db, key)));
                     }
@@ -77,19 +73,9 @@ impl Engine {
         }
     }
 
-    /// Fails the watches of a database's keys that exist, there or in the one that it was swapped with.
-    fn fail_watches(&mut self, db: u32, swapped: Option<u32>) {
-        let dbs = [Some(db), swapped];
-        for id in dbs.into_iter().flatten().flat_map(|db| self.shared.watches.of_database(db)) {
-            if let Some(client) = self.shared.clients.get_mut(id) {
-                client.session.watch_failed = true;
-            }
-        }
-    }
-
     fn publish(&mut self, db: u32, key: &[u8], event: Event) {
         let classes = self.effects.classes;
-        if !classes.has(event.class) || self.shared.pubsub.is_empty() {
+        if !classes.any(event.class) || self.shared.pubsub.is_empty() {
             return;
         }
         if classes.has(Classes::KEYSPACE) {

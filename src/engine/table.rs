@@ -16,10 +16,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// Returns all its ACL categories.
+    /// Returns all its ACL categories. A container is in none for its family's sake: its subcommands are.
     pub fn categories(&self) -> Categories {
         let spec = &self.command.spec;
-        self.family.category | spec.also | Categories::implied(spec.flags)
+        let family = if self.subcommands.is_empty() { self.family.category } else { Categories::NONE };
+        family | spec.also | Categories::implied(spec.flags)
     }
 }
 

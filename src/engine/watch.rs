@@ -52,8 +52,8 @@ impl Watches {
         self.by_key.get(&(db, Bytes::from(key))).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns who watches any key of a database.
-    pub fn of_database(&self, db: u32) -> impl Iterator<Item = SessionId> + '_ {
-        self.by_key.iter().filter(move |((of, _), _)| *of == db).flat_map(|(_, ids)| ids.iter().copied())
+    /// Returns the watched keys of a database.
+    pub fn keys_of(&self, db: u32) -> Vec<Bytes> {
+        self.by_key.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect()
     }
 }

@@ -6,7 +6,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::Kind;
 use crate::data::entry::{Entry, NewValue};
-use crate::data::table::{Occupied, Slot, Table};
+use crate::data::table::{Occupied, Place, Slot, Table};
 use crate::resp::{Error, Result};
 
 use super::effects::{Effects, Happening};
@@ -62,7 +62,7 @@ impl<'a> Db<'a> {
     /// Returns the value of a key to be read; counts a hit or a miss.
     #[inline]
     pub fn read<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Ref<'_>>> {
-        let Some(entry) = self.find_counted(key) else { return Ok(None) };
+        let Some(entry) = self.find_counted(key, true) else { return Ok(None) };
         K::of(entry.value()).map(Some).ok_or(Error::WrongType)
     }
 
@@ -77,9 +77,10 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn write_or_new<K: Kind>(&mut self, key: &[u8]) -> Result<K::Mut<'_>> {
         let hash = self.live_hash(key);
+        let clock = access_clock(self.now);
         let entry = match self.table().slot(hash, key) {
             Slot::Occupied(entry) => entry,
-            Slot::Vacant(place) => place.insert(Entry::new(key, K::empty(), None, 0)),
+            Slot::Vacant(place) => place.insert(Entry::new(key, K::empty(), None, clock)),
         };
         K::of_mut(entry.into_mut().value_mut()).ok_or(Error::WrongType)
     }
@@ -93,9 +94,14 @@ impl<'a> Db<'a> {
         self.find(key).map(|entry| &*entry.into_mut())
     }
 
+    /// Returns a key's entry to be looked at, whatever its kind; counts a hit or a miss, and leaves the access clock.
+    pub fn peek_counted(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.find_counted(key, false)
+    }
+
     /// Returns a key's entry to be read, whatever its kind; counts a hit or a miss.
     pub fn entry_counted(&mut self, key: &[u8]) -> Option<&Entry> {
-        self.find_counted(key)
+        self.find_counted(key, true)
     }
 
     /// Returns a key's deadline, if the key is there and has one.
@@ -204,7 +210,7 @@ impl<'a> Db<'a> {
 
     /// Removes all keys of the database, and notes that.
     pub fn flush(&mut self) {
-        self.effects.count(self.len() as u64);
+        self.effects.count(self.len().max(1) as u64);
         self.table().clear();
         self.effects.all(self.index, Happening::Flushed);
     }
@@ -223,6 +229,11 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn touch(&mut self, key: &[u8], event: Event) {
         self.effects.touch(self.index, key, event);
+    }
+
+    /// Notes that `key` is about to change with its whole database, for those who watch it.
+    pub fn touch_silently(&mut self, key: &[u8]) {
+        self.effects.touch(self.index, key, Event::SILENT);
     }
 
     /// Notes an event that changed no value.
@@ -270,24 +281,37 @@ impl<'a> Db<'a> {
         hash
     }
 
+    /// Returns where a key is, unless it was past its deadline and is gone now.
     #[inline]
-    fn find(&mut self, key: &[u8]) -> Option<Occupied<'_, Entry>> {
-        let hash = self.live_hash(key);
-        self.table().find_mut_hashed(hash, key)
+    fn place(&mut self, key: &[u8]) -> Option<Place> {
+        let database = &self.keyspace.dbs[self.index as usize];
+        let place = database.table.locate(database.table.hash(key), key)?;
+        if self.keyspace.lazy_expiry && is_late(database.table.at(place), self.now) {
+            self.expire(key);
+            return None;
+        }
+        Some(place)
     }
 
     #[inline]
-    fn find_counted(&mut self, key: &[u8]) -> Option<&Entry> {
-        let hash = self.live_hash(key);
-        let clock = (!self.no_touch).then(|| access_clock(self.now));
-        if self.keyspace.dbs[self.index as usize].table.find_hashed(hash, key).is_none() {
+    fn find(&mut self, key: &[u8]) -> Option<Occupied<'_, Entry>> {
+        let place = self.place(key)?;
+        Some(self.table().at_mut(place))
+    }
+
+    /// Finds a key for a reader: counts a hit or a miss, and moves the access clock unless `touch` is false.
+    #[inline]
+    fn find_counted(&mut self, key: &[u8], touch: bool) -> Option<&Entry> {
+        let Some(place) = self.place(key) else {
             self.stats().misses += 1;
             self.note(key, Event::KEY_MISS);
             return None;
-        }
+        };
         self.stats().hits += 1;
-        let entry = self.table().find_mut_hashed(hash, key)?.into_mut();
-        if let Some(clock) = clock {
+        let clock = access_clock(self.now);
+        let touch = touch && !self.no_touch;
+        let entry = self.table().at_mut(place).into_mut();
+        if touch {
             entry.set_clock(clock);
         }
         Some(entry)

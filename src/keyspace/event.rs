@@ -73,6 +73,8 @@ pub struct Event {
 impl Event {
     pub const DEL: Self = Self::generic("del");
     pub const EXPIRED: Self = Self { class: Classes::EXPIRED, name: "expired" };
+    /// A change that subscribers are not told of.
+    pub const SILENT: Self = Self { class: Classes::NONE, name: "" };
     pub const KEY_MISS: Self = Self { class: Classes::KEY_MISS, name: "keymiss" };
     pub const NEW: Self = Self { class: Classes::NEW, name: "new" };
 

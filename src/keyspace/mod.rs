@@ -10,6 +10,7 @@ use crate::base::time::Time;
 use crate::data::entry::Entry;
 use crate::data::table::{HashKey, Table};
 
+pub(crate) use db::access_clock;
 pub use db::{Db, Expiry};
 pub use effects::{Effects, Happening, Touched};
 pub use event::{Classes, Event};

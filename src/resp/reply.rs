@@ -182,6 +182,14 @@ impl<'a> Reply<'a> {
         self.out.splice(mark.0..mark.0, header.into_bytes());
     }
 
+    /// Puts a bulk string in front of what was written since `mark`.
+    pub fn insert_bulk(&mut self, mark: Mark, bytes: &[u8]) {
+        let end = self.out.len();
+        self.bulk(bytes);
+        let len = self.out.len() - end;
+        self.out[mark.0..].rotate_right(len);
+    }
+
     fn either<T>(&self, resp2: T, resp3: T) -> T {
         match self.protocol {
             Protocol::Resp2 => resp2,
