@@ -2,11 +2,14 @@
 
 mod client;
 mod command;
+mod config;
 mod connection;
+mod debug;
 mod expiry;
 mod key;
 mod object;
 mod pubsub;
+mod server;
 mod string;
 mod string_number;
 mod tracking;
@@ -17,11 +20,14 @@ use crate::engine::Family;
 /// Every family there is.
 pub const ALL: &[&Family] = &[
     &client::CLIENT_FAMILY,
+    &config::CONFIG_FAMILY,
     &connection::CONNECTION,
+    &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
     &key::KEY,
     &object::OBJECT_FAMILY,
     &pubsub::PUBSUB_FAMILY,
+    &server::SERVER,
     &string::STRING,
     &string_number::STRING_NUMBER,
     &transaction::TRANSACTION,

@@ -4,6 +4,8 @@ mod call;
 mod clients;
 pub mod config;
 mod dispatch;
+pub mod host;
+pub mod info;
 pub mod measure;
 pub mod persistence;
 pub mod pubsub;
@@ -87,6 +89,7 @@ impl Engine {
             persistence: persistence::Persistence::default(),
             requests: shared::Requests::default(),
             run_id,
+            host: host::Host::default(),
             started: None,
             random,
             config,

@@ -23,6 +23,15 @@ pub struct Peer {
     pub unix_socket: bool,
 }
 
+impl Peer {
+    /// Returns whether the client runs on this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        self.unix_socket || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    }
+}
+
 /// One client's state.
 #[derive(Debug, Default)]
 pub struct Session {

@@ -7,6 +7,7 @@ use crate::base::time::Time;
 use crate::resp::{Parser, Reply, SessionId};
 
 use super::config::Config;
+use super::host::Host;
 use super::measure::Measure;
 use super::persistence::Persistence;
 use super::pubsub::PubSub;
@@ -32,6 +33,7 @@ pub struct Shared {
     pub random: Random,
     /// Forty hexadecimal digits that no other run has.
     pub run_id: String,
+    pub host: Host,
     /// When the host first told the time.
     pub started: Option<Time>,
 }

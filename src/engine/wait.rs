@@ -139,6 +139,11 @@ impl Waits {
         self.requests.get(&request).copied()
     }
 
+    /// Returns how many clients wait until a deadline.
+    pub fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
     pub fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(until, _)| *until)
     }

@@ -55,6 +55,16 @@ impl Database {
         self.table.volatile()
     }
 
+    /// Estimates how many milliseconds keys with a deadline have left on the average, from the first ones of a walk.
+    pub fn average_ttl_ms(&self, now: Time) -> u64 {
+        let few = if self.volatile() == 0 { 0 } else { 10_000 };
+        let ttls = self.iter().take(few).filter_map(|entry| entry.deadline());
+        let (sum, count) = ttls.fold((0u128, 0u128), |(sum, count), deadline| {
+            (sum + u128::from(deadline.micros_since(now)) / 1000, count + 1)
+        });
+        (sum / count.max(1)) as u64
+    }
+
     /// Visits every entry, those past their deadline too, in the order of SCAN.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.table.iter()
@@ -86,9 +96,19 @@ impl Keyspace {
         self.len() == 0
     }
 
+    /// Returns the bytes that the tables take, without their entries.
+    pub fn table_bytes(&self) -> usize {
+        self.dbs.iter().map(|db| db.table.heap_bytes()).sum()
+    }
+
     /// Returns whether any key has a deadline.
     pub fn has_volatile(&self) -> bool {
         self.dbs.iter().any(|db| db.volatile() > 0)
+    }
+
+    /// Returns whether a key is there, past its deadline or not.
+    pub fn contains(&self, db: u32, key: &[u8]) -> bool {
+        self.dbs[db as usize].table.find(key).is_some()
     }
 
     /// Returns whether a key is there and not past its deadline.

@@ -1,6 +1,7 @@
 //! The types of parameters: how each is read and shown.
 
 use crate::base::number;
+use crate::engine::session::Peer;
 use crate::keyspace::Classes;
 
 /// A type that a parameter can have.
@@ -219,6 +220,18 @@ words! {
         Yes = "yes",
         /// Clients of this machine.
         Local = "local",
+    }
+}
+
+impl Permission {
+    /// Returns whether this client may. One that its host vouches for always may.
+    pub fn allows(self, peer: &Peer) -> bool {
+        peer.trusted
+            || match self {
+                Permission::No => false,
+                Permission::Yes => true,
+                Permission::Local => peer.is_local(),
+            }
     }
 }
 

@@ -1,0 +1,149 @@
+//! CONFIG: parameters, read and changed while the server runs.
+
+use crate::base::glob::{self, Case};
+use crate::command;
+use crate::engine::config::{Changes, Config, PARAMETERS};
+use crate::engine::{Call, Family, Request};
+use crate::resp::{Error, Result};
+use crate::spec::Categories;
+
+use super::command::help;
+
+pub const CONFIG_FAMILY: Family = Family {
+    name: "config",
+    category: Categories::NONE,
+    commands: &[&CONFIG, &CONFIG_GET, &CONFIG_HELP, &CONFIG_RESETSTAT, &CONFIG_SET],
+};
+
+command! {
+    /// Reads and changes parameters.
+    CONFIG("subcommand [arg...]") -> "unknown";
+    since "2.0.0";
+    takes "Depends on the subcommand";
+    run help;
+}
+
+command! {
+    /// Shows what the subcommands do.
+    CONFIG_HELP "CONFIG HELP" ("") -> "string[]";
+    flags LOADING | STALE;
+    since "5.0.0";
+    takes "O(1)";
+    run help;
+}
+
+command! {
+    /// Returns parameters by name or pattern, with their values.
+    ///
+    /// ```redis
+    /// > CONFIG GET maxmemory-policy
+    /// 1) "maxmemory-policy"
+    /// 2) "noeviction"
+    /// ```
+    CONFIG_GET "CONFIG GET" ("parameter:pattern...") -> "Record<string, string>";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "2.0.0";
+    takes "O(N*M) with N names and M parameters";
+    run get;
+}
+
+fn get(call: &mut Call<'_>) -> Result {
+    let config = &call.shared.config;
+    let asked = |name: &str| {
+        call.args.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes(), Case::Ignored))
+    };
+    let mut found = vec![];
+    for parameter in PARAMETERS {
+        let names = [Some(parameter.name), parameter.alias].into_iter().flatten();
+        found.extend(names.filter(|name| asked(name)).map(|name| (name, (parameter.get)(config))));
+    }
+    call.reply.map(found.len());
+    for (name, value) in found {
+        call.reply.bulk(name.as_bytes());
+        call.reply.bulk(value.as_bytes());
+    }
+    Ok(())
+}
+
+command! {
+    /// Changes parameters, all or none.
+    ///
+    /// Changes last until the server ends.
+    ///
+    /// ```redis
+    /// > CONFIG SET notify-keyspace-events KEA
+    /// OK
+    /// > CONFIG SET maxclients none
+    /// (error) ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be parsed into an integer
+    /// ```
+    CONFIG_SET "CONFIG SET" ("<parameter value>...") -> "'OK'";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "2.0.0";
+    takes "O(N) with N parameters";
+    run set;
+}
+
+fn set(call: &mut Call<'_>) -> Result {
+    if !call.args.len().is_multiple_of(2) {
+        return Err(Error::Syntax);
+    }
+    let mut config = call.shared.config.clone();
+    let mut changed: Vec<&'static str> = vec![];
+    for i in (2..call.args.len()).step_by(2) {
+        let name = String::from_utf8_lossy(call.args.at(i));
+        let value = String::from_utf8_lossy(call.args.at(i + 1));
+        let Some(parameter) = Config::parameter(&name) else {
+            return Err(Error::said(format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+            )));
+        };
+        let failed = |why: &str| {
+            Error::said(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+        };
+        match parameter.changes {
+            Changes::Anytime => {}
+            Changes::AtStart => return Err(failed("can't set immutable config")),
+            Changes::Protected => {
+                if !config.enable_protected_configs.allows(&call.session.peer) {
+                    return Err(failed("can't set protected config"));
+                }
+            }
+        }
+        if changed.contains(&parameter.name) {
+            return Err(failed("duplicate parameter"));
+        }
+        (parameter.set)(&mut config, &value).map_err(|why| failed(&why))?;
+        changed.push(parameter.name);
+    }
+    call.db.effects.classes = config.event_classes();
+    call.shared.config = config;
+    for name in changed {
+        call.shared.requests.push(Request::Configured(name));
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+command! {
+    /// Sets the counters that INFO shows to zero.
+    ///
+    /// ```redis
+    /// > CONFIG RESETSTAT
+    /// OK
+    /// ```
+    CONFIG_RESETSTAT "CONFIG RESETSTAT" ("") -> "'OK'";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "2.0.0";
+    takes "O(1)";
+    run reset;
+}
+
+fn reset(call: &mut Call<'_>) -> Result {
+    call.shared.measure.reset();
+    call.shared.table.reset_stats();
+    call.db.keyspace_mut().stats = Default::default();
+    call.shared.host.reads = 0;
+    call.shared.host.writes = 0;
+    call.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! INFO's sections.
+
+use std::fmt::Write;
+
+use crate::base::time::Time;
+use crate::keyspace::{Keyspace, access_clock};
+
+use super::pubsub::Way;
+use super::session::Session;
+use super::shared::Shared;
+use super::{Config, REDIS_VERSION};
+
+/// All sections in order; those that only `all` and `everything` include are marked.
+const SECTIONS: &[(&str, bool, fn(&mut String, &Source<'_>))] = &[
+    ("server", true, server),
+    ("clients", true, clients),
+    ("memory", true, memory),
+    ("persistence", true, persistence),
+    ("stats", true, stats),
+    ("replication", true, replication),
+    ("cpu", true, cpu),
+    ("modules", true, modules),
+    ("commandstats", false, commandstats),
+    ("errorstats", true, errorstats),
+    ("cluster", true, cluster),
+    ("keyspace", true, keyspace),
+];
+
+/// What the sections are written from.
+pub struct Source<'a> {
+    pub shared: &'a Shared,
+    /// The client that asks, which is not among the shared ones.
+    pub speaking: &'a Session,
+    pub keyspace: &'a Keyspace,
+    pub dirty: u64,
+    pub now: Time,
+}
+
+/// Writes the sections of these names; the default ones if there are no names.
+pub fn write(source: &Source<'_>, names: &[&[u8]]) -> String {
+    let asked = |word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word.as_bytes()));
+    let all = asked("all") || asked("everything");
+    let default = names.is_empty() || asked("default");
+    let mut text = String::new();
+    for (name, is_default, write) in SECTIONS {
+        if all || (default && *is_default) || asked(name) {
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            let mut title = name.to_string();
+            title[..1].make_ascii_uppercase();
+            line(&mut text, &format!("# {}", if *name == "cpu" { "CPU" } else { &title }));
+            write(&mut text, source);
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push_str("\r\n");
+}
+
+/// Writes `name:value` lines.
+macro_rules! fields {
+    ($text:expr, $($name:literal: $value:expr,)*) => {
+        $(write!($text, concat!($name, ":{}\r\n"), $value).expect("a string takes everything");)*
+    };
+}
+
+fn server(text: &mut String, source: &Source<'_>) {
+    let Source { shared, now, .. } = source;
+    let host = &shared.host;
+    let uptime = now.micros_since(shared.started.unwrap_or(*now)) / 1_000_000;
+    fields!(text,
+        "redis_version": REDIS_VERSION,
+        "redlet_version": env!("CARGO_PKG_VERSION"),
+        "redis_git_sha1": "00000000",
+        "redis_git_dirty": 0,
+        "redis_build_id": "0",
+        "redis_mode": "standalone",
+        "os": host.os,
+        "arch_bits": usize::BITS,
+        "multiplexing_api": host.multiplexing_api,
+        "process_id": host.process_id,
+        "process_supervised": "no",
+        "run_id": shared.run_id,
+        "tcp_port": host.tcp_port,
+        "server_time_usec": now.0,
+        "uptime_in_seconds": uptime,
+        "uptime_in_days": uptime / 86_400,
+        "hz": shared.config.hz.get(),
+        "configured_hz": shared.config.hz.get(),
+        "lru_clock": access_clock(*now),
+        "executable": host.executable,
+        "config_file": host.config_file,
+        "io_threads_active": 0,
+    );
+}
+
+fn clients(text: &mut String, source: &Source<'_>) {
+    let shared = source.shared;
+    let sessions = || shared.clients.sessions(source.speaking);
+    fields!(text,
+        "connected_clients": shared.clients.len(),
+        "cluster_connections": 0,
+        "maxclients": shared.config.maxclients.get(),
+        "client_recent_max_input_buffer": sessions().map(|(session, _)| session.unread()).max().unwrap_or(0),
+        "client_recent_max_output_buffer": sessions().map(|(_, output)| output).max().unwrap_or(0),
+        "blocked_clients": shared.waits.len(),
+        "tracking_clients": shared.readers.counts().0,
+        "clients_in_timeout_table": shared.waits.deadlines(),
+    );
+}
+
+fn memory(text: &mut String, source: &Source<'_>) {
+    let shared = source.shared;
+    let host = &shared.host;
+    let overhead = host.startup_memory + source.keyspace.table_bytes() as u64;
+    let dataset = host.used_memory.saturating_sub(overhead);
+    let net = host.used_memory.saturating_sub(host.startup_memory).max(1);
+    let percent = |part: u64, whole: u64| format!("{:.2}%", part as f64 * 100.0 / whole.max(1) as f64);
+    let maxmemory = shared.config.maxmemory.get();
+    fields!(text,
+        "used_memory": host.used_memory,
+        "used_memory_human": human(host.used_memory),
+        "used_memory_rss": host.resident_memory,
+        "used_memory_rss_human": human(host.resident_memory),
+        "used_memory_peak": host.peak_memory,
+        "used_memory_peak_human": human(host.peak_memory),
+        "used_memory_peak_perc": percent(host.used_memory, host.peak_memory),
+        "used_memory_overhead": overhead,
+        "used_memory_startup": host.startup_memory,
+        "used_memory_dataset": dataset,
+        "used_memory_dataset_perc": percent(dataset, net),
+        "total_system_memory": host.total_system_memory,
+        "total_system_memory_human": human(host.total_system_memory),
+        "maxmemory": maxmemory,
+        "maxmemory_human": human(maxmemory),
+        "maxmemory_policy": (Config::parameter("maxmemory-policy").expect("a parameter").get)(&shared.config),
+        "mem_fragmentation_ratio": format!("{:.2}", host.resident_memory as f64 / host.used_memory.max(1) as f64),
+        "mem_allocator": host.allocator,
+        "active_defrag_running": 0,
+        "lazyfree_pending_objects": 0,
+        "lazyfreed_objects": 0,
+    );
+}
+
+/// Shows bytes with two decimals and the largest unit that leaves a whole number in front.
+fn human(bytes: u64) -> String {
+    let units = ["B", "K", "M", "G", "T", "P"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes}B") } else { format!("{size:.2}{}", units[unit]) }
+}
+
+fn persistence(text: &mut String, source: &Source<'_>) {
+    let state = &source.shared.persistence;
+    let status = |failed: bool| if failed { "err" } else { "ok" };
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    let since = |running: &Option<super::persistence::Running>| {
+        running.map_or(-1, |running| (source.now.micros_since(running.since) / 1_000_000) as i64)
+    };
+    fields!(text,
+        "loading": u8::from(state.loading),
+        "async_loading": 0,
+        "current_save_keys_processed": state.saving.map_or(0, |saving| saving.keys_done),
+        "current_save_keys_total": state.saving.map_or(0, |saving| saving.keys),
+        "rdb_changes_since_last_save": source.dirty.saturating_sub(state.saved_at_dirty),
+        "rdb_bgsave_in_progress": u8::from(state.saving.is_some()),
+        "rdb_last_save_time": state.last_save.seconds(),
+        "rdb_last_bgsave_status": status(state.last_save_failed),
+        "rdb_last_bgsave_time_sec": seconds(state.last_save_seconds),
+        "rdb_current_bgsave_time_sec": since(&state.saving),
+        "rdb_saves": state.saves,
+        "rdb_last_cow_size": 0,
+        "rdb_last_load_keys_expired": state.expired_while_loading,
+        "rdb_last_load_keys_loaded": state.loaded_keys,
+        "aof_enabled": u8::from(state.log_enabled),
+        "aof_rewrite_in_progress": u8::from(state.rewriting.is_some()),
+        "aof_rewrite_scheduled": u8::from(state.rewrite_scheduled),
+        "aof_last_rewrite_time_sec": seconds(state.last_rewrite_seconds),
+        "aof_current_rewrite_time_sec": since(&state.rewriting),
+        "aof_last_bgrewrite_status": status(state.last_rewrite_failed),
+        "aof_rewrites": state.rewrites,
+        "aof_last_write_status": status(state.log_failed),
+        "aof_last_cow_size": 0,
+    );
+    if state.log_enabled {
+        fields!(text,
+            "aof_current_size": state.log_size,
+            "aof_base_size": state.log_base_size,
+        );
+    }
+    if !state.last_error.is_empty() {
+        fields!(text, "redlet_last_error": state.last_error,);
+    }
+    if !state.warning.is_empty() {
+        fields!(text, "redlet_warning": state.warning,);
+    }
+}
+
+fn stats(text: &mut String, source: &Source<'_>) {
+    let Source { shared, keyspace, .. } = source;
+    let measure = &shared.measure;
+    let rates = measure.rates();
+    let (_, keys, items, prefixes) = shared.readers.counts();
+    let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    fields!(text,
+        "total_connections_received": measure.connections,
+        "total_commands_processed": measure.commands,
+        "instantaneous_ops_per_sec": rates.commands,
+        "total_net_input_bytes": measure.bytes_in,
+        "total_net_output_bytes": measure.bytes_out,
+        "instantaneous_input_kbps": kilobytes(rates.input_bytes),
+        "instantaneous_output_kbps": kilobytes(rates.output_bytes),
+        "rejected_connections": measure.rejected_connections,
+        "expired_keys": keyspace.stats.expired,
+        "expired_stale_perc": "0.00",
+        "expired_time_cap_reached_count": 0,
+        "evicted_keys": keyspace.stats.evicted,
+        "evicted_clients": 0,
+        "keyspace_hits": keyspace.stats.hits,
+        "keyspace_misses": keyspace.stats.misses,
+        "pubsub_channels": shared.pubsub.of(Way::Channel).len(),
+        "pubsub_patterns": shared.pubsub.of(Way::Pattern).len(),
+        "pubsubshard_channels": shared.pubsub.of(Way::Shard).len(),
+        "latest_fork_usec": 0,
+        "total_forks": 0,
+        "tracking_total_keys": keys,
+        "tracking_total_items": items,
+        "tracking_total_prefixes": prefixes,
+        "unexpected_error_replies": measure.unexpected_errors,
+        "total_error_replies": measure.error_count(),
+        "total_reads_processed": shared.host.reads,
+        "total_writes_processed": shared.host.writes,
+        "client_query_buffer_limit_disconnections": measure.query_buffer_disconnections,
+        "client_output_buffer_limit_disconnections": measure.output_buffer_disconnections,
+    );
+}
+
+fn replication(text: &mut String, source: &Source<'_>) {
+    fields!(text,
+        "role": "master",
+        "connected_slaves": 0,
+        "master_failover_state": "no-failover",
+        "master_replid": source.shared.run_id,
+        "master_replid2": "0".repeat(40),
+        "master_repl_offset": 0,
+        "second_repl_offset": -1,
+        "repl_backlog_active": 0,
+        "repl_backlog_size": 1_048_576,
+        "repl_backlog_first_byte_offset": 0,
+        "repl_backlog_histlen": 0,
+    );
+}
+
+fn cpu(text: &mut String, source: &Source<'_>) {
+    let host = &source.shared.host;
+    fields!(text,
+        "used_cpu_sys": format!("{:.6}", host.cpu_system_seconds),
+        "used_cpu_user": format!("{:.6}", host.cpu_user_seconds),
+        "used_cpu_sys_children": "0.000000",
+        "used_cpu_user_children": "0.000000",
+    );
+}
+
+fn modules(_: &mut String, _: &Source<'_>) {}
+
+fn commandstats(text: &mut String, source: &Source<'_>) {
+    for known in source.shared.table.iter() {
+        let stats = &known.stats;
+        if stats.calls + stats.rejected + stats.failed == 0 {
+            continue;
+        }
+        let usec = stats.nanos / 1000;
+        let each = usec as f64 / stats.calls.max(1) as f64;
+        line(
+            text,
+            &format!(
+                "cmdstat_{}:calls={},usec={usec},usec_per_call={each:.2},rejected_calls={},failed_calls={}",
+                known.command.spec.spelled(),
+                stats.calls,
+                stats.rejected,
+                stats.failed
+            ),
+        );
+    }
+}
+
+fn errorstats(text: &mut String, source: &Source<'_>) {
+    for (code, count) in &source.shared.measure.errors {
+        line(text, &format!("errorstat_{code}:count={count}"));
+    }
+}
+
+fn cluster(text: &mut String, _: &Source<'_>) {
+    fields!(text, "cluster_enabled": 0,);
+}
+
+fn keyspace(text: &mut String, source: &Source<'_>) {
+    for db in 0..source.keyspace.databases() as u32 {
+        let database = source.keyspace.database(db);
+        if !database.is_empty() {
+            let average = database.average_ttl_ms(source.now);
+            line(
+                text,
+                &format!("db{db}:keys={},expires={},avg_ttl={average}", database.len(), database.volatile()),
+            );
+        }
+    }
+}
