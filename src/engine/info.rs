@@ -10,8 +10,10 @@ use super::session::Session;
 use super::shared::Shared;
 use super::{Config, REDIS_VERSION};
 
-/// All sections in order; those that only `all` and `everything` include are marked.
-const SECTIONS: &[(&str, bool, fn(&mut String, &Source<'_>))] = &[
+type Section = fn(&mut String, &Source<'_>);
+
+/// All sections in order, and whether INFO shows them without being asked for.
+const SECTIONS: &[(&str, bool, Section)] = &[
     ("server", true, server),
     ("clients", true, clients),
     ("memory", true, memory),
