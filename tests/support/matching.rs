@@ -35,7 +35,8 @@ fn lines_match(expected: &[&str], printed: &[&str]) -> bool {
     }
 }
 
-fn line_matches(expected: &str, line: &str) -> bool {
+/// Returns whether one line is as expected.
+pub fn line_matches(expected: &str, line: &str) -> bool {
     let wildcards = [expected.find("<n>"), expected.find("<text>")];
     let Some(at) = wildcards.into_iter().flatten().min() else { return expected == line };
     let Some(line) = line.strip_prefix(&expected[..at]) else { return false };

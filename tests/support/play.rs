@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::matching::matches;
+use super::matching::{line_matches, matches};
 use super::printed::printed;
 use super::site::{Received, Site};
 use super::transcript::{Action, Block, Step};
@@ -46,7 +46,8 @@ pub fn listen(step: &Step, site: &mut dyn Site, clients: &mut BTreeSet<String>) 
         let expected = step.expected.get(client).map_or("", String::as_str);
         let enough = |received: &Received| {
             let text = show(received);
-            matches(expected, &text) || text.lines().count() >= expected.lines().count().max(1)
+            matches(expected, &text) && text.is_empty() == expected.is_empty()
+                || text.lines().count() >= expected.lines().count().max(1)
         };
         (client.clone(), site.receive(client, &enough))
     };
@@ -71,13 +72,21 @@ pub fn show(received: &Received) -> String {
     text
 }
 
+/// Shows the call and where its answer differs, with a few lines of what is alike before.
 fn complain(block: &Block, step: &Step, client: &str, expected: &str, text: &str) -> String {
+    const BEFORE: usize = 3;
+    let [expected, text] = [expected, text].map(|text| if text.is_empty() { "(no reply)" } else { text });
+    let alike =
+        expected.lines().zip(text.lines()).take_while(|(one, other)| line_matches(one, other)).count();
+    let skipped = alike.saturating_sub(BEFORE);
     let mut report = format!("{}:{} # {}\n{}\n", block.path.display(), step.line, block.title, step.source);
-    let marked = |mark: &str, text: &str| {
-        let text = if text.is_empty() { "(no reply)" } else { text };
-        text.lines().map(|line| format!("  {mark} {client}: {line}\n")).collect::<String>()
+    let mut show = |mark: char, text: &str, from: usize, to: usize| {
+        for line in text.lines().take(to).skip(from) {
+            report.push_str(&format!("  {mark} {client}: {line}\n"));
+        }
     };
-    report.push_str(&marked("expected", expected));
-    report.push_str(&marked("     got", text));
+    show(' ', expected, skipped, alike);
+    show('-', expected, alike, usize::MAX);
+    show('+', text, alike, usize::MAX);
     report
 }
