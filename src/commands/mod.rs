@@ -21,6 +21,7 @@ use crate::engine::Family;
 pub const ALL: &[&Family] = &[
     &client::CLIENT_FAMILY,
     &config::CONFIG_FAMILY,
+    &command::COMMAND_FAMILY,
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,

@@ -23,10 +23,24 @@ pub struct KeysError;
 pub fn keys(spec: &'static Spec, args: Args<'_>) -> Result<impl Iterator<Item = Key> + Clone, KeysError> {
     let mut groups = [Group::default(); 3];
     for (i, keys) in spec.shape.keys.iter().enumerate() {
-        let access = spec.access.get(i).copied().unwrap_or(Access::NONE);
+        let access = actual(spec, spec.access.get(i).copied().unwrap_or(Access::NONE), args);
         groups[i] = Group::find(spec, *keys, access, args)?;
     }
     Ok(groups.into_iter().flat_map(Group::keys))
+}
+
+/// Returns what this call does with its keys, where that depends on its words.
+fn actual(spec: &'static Spec, declared: Access, args: Args<'_>) -> Access {
+    if !declared.has(Access::VARIABLE_FLAGS) {
+        return declared;
+    }
+    let says = |words: &[&str]| (2..args.len()).any(|i| words.iter().any(|word| args.is(i, word)));
+    let both = Access::RW | Access::ACCESS | Access::UPDATE;
+    match spec.name {
+        "SET" if !says(&["GET"]) => Access::OW | Access::UPDATE,
+        "BITFIELD" if !says(&["SET", "INCRBY"]) => Access::RO | Access::ACCESS,
+        _ => both,
+    }
 }
 
 /// Keys a step apart.
@@ -73,9 +87,9 @@ impl Group {
 fn place(spec: &'static Spec, begin: Begin, args: Args<'_>) -> Option<usize> {
     match begin {
         Begin::At(at) => Some(at.into()),
-        Begin::After { from, to } => {
+        Begin::After { from, to, first } => {
             let word = &spec.syntax[from.into()..to.into()];
-            (spec.shape.min.into()..args.len()).find(|i| args.is(*i, word)).map(|i| i + 1)
+            (first.into()..args.len()).find(|i| args.is(*i, word)).map(|i| i + 1)
         }
     }
 }

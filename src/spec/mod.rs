@@ -1,5 +1,6 @@
 //! What commands look like: names, arguments, keys, flags, documentation. Nothing here runs one.
 
+mod arguments;
 mod command;
 mod flags;
 mod keys;
@@ -7,6 +8,7 @@ pub mod render;
 mod shape;
 pub mod syntax;
 
+pub use arguments::{Argument, arguments};
 pub use flags::{Access, Categories, Flags};
 pub use keys::{Key, KeysError, keys};
 pub use shape::{Begin, KeySpec, Shape};
@@ -53,12 +55,30 @@ impl Spec {
         self.name.to_ascii_lowercase().replacen(' ', "|", 1)
     }
 
-    /// Returns whether positions of keys can only be told from the arguments themselves.
+    /// Returns whether COMMAND's three numbers can't tell all positions of keys.
     pub fn moves_keys(&self) -> bool {
-        self.shape.keys.iter().enumerate().any(|(i, keys)| match keys {
+        self.shape.keys.iter().any(|keys| match keys {
             KeySpec::None => false,
-            KeySpec::Range { begin, .. } => i > 0 || matches!(begin, Begin::After { .. }),
+            KeySpec::Range { begin, .. } => matches!(begin, Begin::After { .. }),
             KeySpec::Count { .. } => true,
         })
+    }
+
+    /// Returns the first key's position, the last one's (negative from the end) and the step between keys, as far as
+    /// three numbers can tell; zeros if there are none.
+    pub fn key_range(&self) -> (i64, i64, i64) {
+        let mut found = None;
+        for keys in &self.shape.keys {
+            let KeySpec::Range { begin: Begin::At(first), last, step, .. } = *keys else { break };
+            let first = i64::from(first);
+            let last = if last < 0 { i64::from(last) } else { first + i64::from(last) };
+            found = match found {
+                None => Some((first, last, i64::from(step))),
+                // Groups side by side are one.
+                Some((from, to, 1)) if first == to + 1 => Some((from, last, 1)),
+                Some(_) => break,
+            };
+        }
+        found.unwrap_or_default()
     }
 }

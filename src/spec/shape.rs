@@ -35,10 +35,11 @@ pub enum KeySpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     At(u8),
-    /// After a literal word: its place in the syntax.
+    /// After a literal word: its place in the syntax, and the first argument that it can be.
     After {
         from: u16,
         to: u16,
+        first: u8,
     },
 }
 
@@ -85,7 +86,7 @@ struct Scan<'a> {
     /// Where a `numkeys` stands, until its keys have been seen.
     count: Option<Begin>,
     /// The literal just before, as a place to begin at once positions are no longer fixed.
-    literal: Option<(u16, u16)>,
+    literal: Option<Begin>,
     keys: [KeySpec; 3],
     found: usize,
     /// Inside a repeated group, whose keys have been noted already.
@@ -124,8 +125,9 @@ impl Scan<'_> {
                 self.literal = None;
             }
             _ if self.s[from].is_ascii_uppercase() || !self.s[from].is_ascii_alphabetic() => {
+                let (from, to) = (from as u16, to as u16);
+                self.literal = Some(Begin::After { from, to, first: self.min });
                 self.min += 1;
-                self.literal = Some((from as u16, to as u16));
             }
             _ => {
                 if is_key(self.s, from, to) {
@@ -198,13 +200,7 @@ impl Scan<'_> {
     }
 
     const fn here(&self) -> Option<Begin> {
-        if !self.open {
-            Some(Begin::At(self.min))
-        } else if let Some((from, to)) = self.literal {
-            Some(Begin::After { from, to })
-        } else {
-            None
-        }
+        if !self.open { Some(Begin::At(self.min)) } else { self.literal }
     }
 
     const fn key(&mut self, step: u8, repeated: bool, to: usize, end: usize) {
