@@ -69,14 +69,14 @@ impl<'a> Db<'a> {
     /// Returns the value of a key to be changed.
     #[inline]
     pub fn write<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Mut<'_>>> {
-        let Some(entry) = self.find(key) else { return Ok(None) };
+        let Some(entry) = self.find_to_change(key) else { return Ok(None) };
         K::of_mut(entry.into_mut().value_mut()).map(Some).ok_or(Error::WrongType)
     }
 
     /// Returns the value of a key to be changed; an empty one of its kind if there was none.
     #[inline]
     pub fn write_or_new<K: Kind>(&mut self, key: &[u8]) -> Result<K::Mut<'_>> {
-        let hash = self.live_hash(key);
+        let hash = self.hash_to_change(key);
         let clock = access_clock(self.now);
         let entry = match self.table().slot(hash, key) {
             Slot::Occupied(entry) => entry,
@@ -152,7 +152,7 @@ impl<'a> Db<'a> {
 
     /// Gives a key a value, whatever it held before.
     pub fn set(&mut self, key: &[u8], value: NewValue<'_>, expiry: Expiry) {
-        let hash = self.live_hash(key);
+        let hash = self.hash_to_change(key);
         let clock = access_clock(self.now);
         let deadline = match expiry {
             Expiry::At(deadline) => Some(deadline),
@@ -175,25 +175,26 @@ impl<'a> Db<'a> {
 
     /// Changes a key's deadline; returns false if there is no such key.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Option<Time>) -> bool {
-        let Some(mut entry) = self.find(key) else { return false };
+        let Some(mut entry) = self.find_to_change(key) else { return false };
         entry.update(|entry| entry.set_deadline(deadline));
         true
     }
 
     /// Removes a key; returns whether it was there. Notes nothing: `touch` does.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        self.take(key).is_some()
+        let entry = self.find(key).map(Occupied::remove);
+        entry.map(|entry| self.discard(entry)).is_some()
     }
 
     /// Takes an entry out, to be put elsewhere. Notes nothing.
     pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
-        self.find(key).map(Occupied::remove)
+        self.find_to_change(key).map(Occupied::remove)
     }
 
     /// Puts an entry in, in place of what its key held. Notes nothing but that the key is new.
     pub fn put(&mut self, entry: Entry) {
         let key = entry.key().to_vec();
-        let hash = self.live_hash(&key);
+        let hash = self.hash_to_change(&key);
         if self.table().insert_hashed(hash, entry).is_none() {
             self.note(&key, Event::NEW);
         }
@@ -211,7 +212,7 @@ impl<'a> Db<'a> {
     /// Removes all keys of the database, and notes that.
     pub fn flush(&mut self) {
         self.effects.count(self.len().max(1) as u64);
-        self.table().clear();
+        self.keyspace.clear_database(self.index);
         self.effects.all(self.index, Happening::Flushed);
     }
 
@@ -253,7 +254,8 @@ impl<'a> Db<'a> {
 
     /// Removes a key because its deadline has passed, and notes that.
     pub fn expire(&mut self, key: &[u8]) {
-        if self.table().remove(key).is_some() {
+        if let Some(entry) = self.table().remove(key) {
+            self.discard(entry);
             self.keyspace.stats.expired += 1;
             self.effects.expire(self.index, key);
         }
@@ -297,6 +299,36 @@ impl<'a> Db<'a> {
     fn find(&mut self, key: &[u8]) -> Option<Occupied<'_, Entry>> {
         let place = self.place(key)?;
         Some(self.table().at_mut(place))
+    }
+
+    #[inline]
+    fn find_to_change(&mut self, key: &[u8]) -> Option<Occupied<'_, Entry>> {
+        let place = self.place(key)?;
+        self.keep(key);
+        Some(self.table().at_mut(place))
+    }
+
+    /// Returns the hash of a key whose entry is about to change. If it was past its deadline it is gone now.
+    #[inline]
+    fn hash_to_change(&mut self, key: &[u8]) -> u64 {
+        let hash = self.live_hash(key);
+        self.keep(key);
+        hash
+    }
+
+    /// Keeps what a key holds for the snapshot that is being taken, if there is one that needs it.
+    #[inline]
+    fn keep(&mut self, key: &[u8]) {
+        if self.keyspace.freeze.is_some() {
+            self.keyspace.keep_clone(self.index, key);
+        }
+    }
+
+    /// Drops an entry that was taken out, or moves it to the snapshot that needs it.
+    fn discard(&mut self, entry: Entry) {
+        if self.keyspace.freeze.is_some() {
+            self.keyspace.keep_entry(self.index, entry);
+        }
     }
 
     /// Finds a key for a reader: counts a hit or a miss, and moves the access clock unless `touch` is false.

@@ -3,6 +3,7 @@
 mod db;
 mod effects;
 mod event;
+mod freeze;
 
 use crate::base::bytes::Bytes;
 use crate::base::random::Random;
@@ -10,10 +11,13 @@ use crate::base::time::Time;
 use crate::data::entry::Entry;
 use crate::data::table::{HashKey, Table};
 
+use freeze::Freeze;
+
 pub(crate) use db::access_clock;
 pub use db::{Db, Expiry};
 pub use effects::{Effects, Happening, Touched};
 pub use event::{Classes, Event};
+pub use freeze::{Facts, Visit};
 
 /// Counters for INFO stats.
 #[derive(Default, Debug, Clone, Copy)]
@@ -26,16 +30,24 @@ pub struct Stats {
 
 /// All databases.
 pub struct Keyspace {
+    key: HashKey,
     dbs: Vec<Database>,
     pub stats: Stats,
     /// Whether an access removes a key whose deadline has passed. Not while a log is replayed: it says itself when.
     pub lazy_expiry: bool,
     /// Whether keys are removed without being accessed: DEBUG SET-ACTIVE-EXPIRE.
     pub active_expiry: bool,
+    /// What is still to be written of the snapshot that is being taken.
+    freeze: Option<Box<Freeze>>,
 }
+
+/// Names a database for good: SWAPDB exchanges numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct DatabaseId(u32);
 
 /// One database.
 pub struct Database {
+    id: DatabaseId,
     pub(crate) table: Table<Entry>,
     /// Where active expiry goes on.
     expiry_from: u64,
@@ -73,8 +85,9 @@ impl Database {
 
 impl Keyspace {
     pub fn new(key: HashKey, databases: usize) -> Self {
-        let dbs = (0..databases).map(|_| Database { table: Table::new(key), expiry_from: 0 }).collect();
-        Self { dbs, stats: Stats::default(), lazy_expiry: true, active_expiry: true }
+        let database = |id| Database { id: DatabaseId(id), table: Table::new(key), expiry_from: 0 };
+        let dbs = (0..databases as u32).map(database).collect();
+        Self { key, dbs, stats: Stats::default(), lazy_expiry: true, active_expiry: true, freeze: None }
     }
 
     /// Returns how many databases there are.
@@ -126,7 +139,59 @@ impl Keyspace {
 
     /// Drops everything, unnoted, before a host loads something else.
     pub fn clear(&mut self) {
-        self.dbs.iter_mut().for_each(|db| db.table.clear());
+        (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32));
+    }
+
+    /// Sets the point in time that [`Keyspace::walk_frozen`] tells of. There is one at a time.
+    pub fn freeze(&mut self) {
+        self.freeze = Some(Box::new(Freeze::new(&self.dbs)));
+    }
+
+    /// Forgets the point in time and what was kept for it.
+    pub fn thaw(&mut self) {
+        self.freeze = None;
+    }
+
+    /// Visits every entry that there was at the point in time once, as it was then; returns false once that is done.
+    ///
+    /// What has changed since comes before the walk goes on, so databases are not in order.
+    pub fn walk_frozen(&mut self, visit: impl FnMut(Facts, &Entry) -> Visit) -> bool {
+        let Some(mut freeze) = self.freeze.take() else { return false };
+        let more = freeze.walk(&self.dbs, visit);
+        self.freeze = more.then_some(freeze);
+        more
+    }
+
+    /// Keeps a copy of what a key holds, or that it is not there, if the snapshot has yet to write that.
+    #[cold]
+    fn keep_clone(&mut self, db: u32, key: &[u8]) {
+        let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &self.dbs[db as usize]) else {
+            return;
+        };
+        let hash = table.hash(key);
+        if freeze.needs(*id, hash, key) {
+            freeze.keep(*id, hash, key, table.find_hashed(hash, key).cloned());
+        }
+    }
+
+    /// Keeps an entry that was just taken out, if the snapshot has yet to write it.
+    #[cold]
+    fn keep_entry(&mut self, db: u32, entry: Entry) {
+        let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &self.dbs[db as usize]) else {
+            return;
+        };
+        let (hash, key) = (table.hash(entry.key()), Bytes::from(entry.key()));
+        if freeze.needs(*id, hash, &key) {
+            freeze.keep(*id, hash, &key, Some(entry));
+        }
+    }
+
+    fn clear_database(&mut self, db: u32) {
+        let database = &mut self.dbs[db as usize];
+        let table = std::mem::replace(&mut database.table, Table::new(self.key));
+        if let Some(freeze) = &mut self.freeze {
+            freeze.keep_all(database.id, table);
+        }
     }
 
     /// Returns keys whose deadline has passed, after looking at about `budget` of them. They are still there.

@@ -1,0 +1,229 @@
+//! A point in time: what keys held when a snapshot began.
+//!
+//! Nothing is copied when it begins. A walk goes through every database in the order of positions, and whatever is to
+//! change a key that the walk has not met puts what the key held into `kept` first. The walk gives out what was kept
+//! before it goes on. A database that is emptied is moved aside whole, and the walk goes on there.
+//!
+//! ```text
+//! position   0 ······ reached ················ END
+//!            written   │ marked: kept or written out of turn; the walk passes them over
+//!                      │ the others: as they are in the table
+//! ```
+//!
+//! What is kept of a large value is a clone of it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::base::bytes::Bytes;
+use crate::data::entry::Entry;
+use crate::data::table::Table;
+
+use super::{Database, DatabaseId};
+
+/// After the last position of every table.
+const END: u64 = 1 << 32;
+
+/// The state that is being walked through.
+pub struct Freeze {
+    /// By identity.
+    databases: Vec<Frozen>,
+    /// Whose table the walk is in.
+    at: usize,
+    kept: VecDeque<(DatabaseId, Entry)>,
+    busy: Option<Busy>,
+}
+
+/// One database as it was.
+struct Frozen {
+    facts: Facts,
+    front: Front,
+    /// The whole table, once the database was emptied.
+    aside: Option<Table<Entry>>,
+}
+
+/// How far the walk has come in a database.
+#[derive(Default)]
+struct Front {
+    /// Lower positions are written.
+    reached: u64,
+    /// Hashes and keys, at `reached` or further on, that the walk is to pass over.
+    marked: BTreeSet<(u64, Bytes)>,
+}
+
+/// What was known of a database when the point in time was set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// Its number at that time.
+    pub db: u32,
+    pub keys: u64,
+    pub volatile: u64,
+}
+
+/// An entry that is written in parts. It is marked.
+struct Busy {
+    id: DatabaseId,
+    hash: u64,
+    key: Bytes,
+    /// What it held; before it changes that is still in the table.
+    kept: Option<Entry>,
+}
+
+/// What a visitor of entries wants next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Visit {
+    Next,
+    /// Stop behind this entry.
+    Pause,
+    /// Stop, and begin with this entry the next time.
+    Again,
+}
+
+impl Freeze {
+    pub(super) fn new(dbs: &[Database]) -> Self {
+        let mut databases: Vec<Option<Frozen>> = dbs.iter().map(|_| None).collect();
+        for (db, database) in dbs.iter().enumerate() {
+            let facts =
+                Facts { db: db as u32, keys: database.len() as u64, volatile: database.volatile() as u64 };
+            let frozen = Frozen { facts, front: Front::default(), aside: None };
+            databases[database.id.0 as usize] = Some(frozen);
+        }
+        let databases = databases.into_iter().map(|frozen| frozen.expect("identities are dense")).collect();
+        Self { databases, at: 0, kept: VecDeque::new(), busy: None }
+    }
+
+    /// Returns whether what a key holds must be kept before it changes.
+    pub(super) fn needs(&self, id: DatabaseId, hash: u64, key: &[u8]) -> bool {
+        let frozen = &self.databases[id.0 as usize];
+        match &self.busy {
+            _ if frozen.aside.is_some() => false,
+            Some(busy) if busy.is(id, hash, key) => busy.kept.is_none(),
+            _ => frozen.front.has_ahead(hash, key),
+        }
+    }
+
+    /// Keeps what a key holds, if [`Freeze::needs`] it: nothing, if the key is to be new.
+    pub(super) fn keep(&mut self, id: DatabaseId, hash: u64, key: &[u8], entry: Option<Entry>) {
+        if let Some(busy) = self.busy.as_mut().filter(|busy| busy.is(id, hash, key)) {
+            busy.kept = entry;
+            return;
+        }
+        self.databases[id.0 as usize].front.mark(hash, key);
+        self.kept.extend(entry.map(|entry| (id, entry)));
+    }
+
+    /// Keeps the table of a database that is emptied, if any of it is still to be written.
+    pub(super) fn keep_all(&mut self, id: DatabaseId, table: Table<Entry>) {
+        let frozen = &mut self.databases[id.0 as usize];
+        if frozen.aside.is_none() && frozen.front.reached < END {
+            frozen.aside = Some(table);
+        }
+    }
+
+    /// Visits what is still to be written; returns false if there is nothing left.
+    pub(super) fn walk(&mut self, dbs: &[Database], mut visit: impl FnMut(Facts, &Entry) -> Visit) -> bool {
+        if let Some(busy) = self.busy.take() {
+            let frozen = &self.databases[busy.id.0 as usize];
+            let table = frozen.aside.as_ref().unwrap_or_else(|| table_of(dbs, busy.id));
+            let entry = busy.kept.as_ref().or_else(|| table.find_hashed(busy.hash, busy.key.as_slice()));
+            match entry.map_or(Visit::Next, |entry| visit(frozen.facts, entry)) {
+                Visit::Next => {}
+                Visit::Pause => return true,
+                Visit::Again => {
+                    self.busy = Some(busy);
+                    return true;
+                }
+            }
+        }
+        while let Some((id, entry)) = self.kept.pop_front() {
+            match visit(self.databases[id.0 as usize].facts, &entry) {
+                Visit::Next => {}
+                Visit::Pause => return true,
+                Visit::Again => {
+                    let hash = table_of(dbs, id).hash(entry.key());
+                    self.busy = Some(Busy { id, hash, key: Bytes::from(entry.key()), kept: Some(entry) });
+                    return true;
+                }
+            }
+        }
+        while self.at < self.databases.len() {
+            if self.walk_table(dbs, &mut visit) {
+                return true;
+            }
+            self.at += 1;
+        }
+        false
+    }
+
+    /// Goes on in the table of the database at `at`; returns false at its end.
+    fn walk_table(&mut self, dbs: &[Database], visit: &mut impl FnMut(Facts, &Entry) -> Visit) -> bool {
+        let id = DatabaseId(self.at as u32);
+        let Frozen { facts, front, aside } = &mut self.databases[self.at];
+        let table = aside.as_ref().unwrap_or_else(|| table_of(dbs, id));
+        while let Some((entries, end)) = table.walk(front.reached) {
+            for (i, entry) in entries.iter().enumerate() {
+                if !front.marked.is_empty() && !front.has_ahead(table.hash(entry.key()), entry.key()) {
+                    continue;
+                }
+                let next = visit(*facts, entry);
+                if next == Visit::Next {
+                    continue;
+                }
+                let hash = table.hash(entry.key());
+                front.stop_at(table, &entries[..=i]);
+                if next == Visit::Again {
+                    self.busy = Some(Busy { id, hash, key: Bytes::from(entry.key()), kept: None });
+                }
+                return true;
+            }
+            front.pass(end);
+        }
+        front.pass(END);
+        *aside = None;
+        false
+    }
+}
+
+impl Front {
+    /// Returns whether the walk is still to meet a key.
+    fn has_ahead(&self, hash: u64, key: &[u8]) -> bool {
+        Table::<Entry>::position(hash) >= self.reached
+            && (self.marked.is_empty() || !self.marked.contains(&(hash, Bytes::from(key))))
+    }
+
+    fn mark(&mut self, hash: u64, key: &[u8]) {
+        self.marked.insert((hash, Bytes::from(key)));
+    }
+
+    /// Moves on to a position, and drops the marks before it.
+    fn pass(&mut self, position: u64) {
+        self.reached = position;
+        while let Some((hash, _)) = self.marked.first()
+            && Table::<Entry>::position(*hash) < position
+        {
+            self.marked.pop_first();
+        }
+    }
+
+    /// Stops behind the last of some entries. The walk goes on from its position, which entries to come may share.
+    fn stop_at(&mut self, table: &Table<Entry>, entries: &[Entry]) {
+        let mut hashes = entries.iter().rev().map(|entry| (table.hash(entry.key()), entry.key()));
+        let Some((hash, key)) = hashes.next() else { return };
+        let position = Table::<Entry>::position(hash);
+        self.pass(position);
+        self.mark(hash, key);
+        hashes
+            .take_while(|(hash, _)| Table::<Entry>::position(*hash) == position)
+            .for_each(|(hash, key)| self.mark(hash, key));
+    }
+}
+
+impl Busy {
+    fn is(&self, id: DatabaseId, hash: u64, key: &[u8]) -> bool {
+        self.id == id && self.hash == hash && self.key.as_slice() == key
+    }
+}
+
+fn table_of(dbs: &[Database], id: DatabaseId) -> &Table<Entry> {
+    let database = dbs.iter().find(|database| database.id == id);
+    &database.expect("databases stay").table
+}
