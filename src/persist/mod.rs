@@ -1,0 +1,4 @@
+//! Snapshots and logs of a keyspace: bytes in, bytes out. Where they are kept is a host's affair.
+
+pub mod aof;
+pub mod rdb;

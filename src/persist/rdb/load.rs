@@ -1,0 +1,316 @@
+//! Reads a snapshot, in pieces of any size.
+
+use crate::base::checksum::Crc64;
+use crate::base::number::format_int;
+use crate::base::time::Time;
+use crate::data::entry::{Entry, NewValue};
+use crate::data::list::{List, Side};
+use crate::data::object::Object;
+use crate::keyspace::{Keyspace, access_clock};
+
+use super::input::{Input, Read, Stop};
+use super::ziplist::{self, Element};
+use super::{Damage, Fault, Purpose, kind, opcode};
+
+/// Later versions differ from the one that is written in types that are refused by their numbers.
+const VERSION_MAX: u32 = 12;
+/// Before this version there was no checksum.
+const VERSION_WITH_CHECKSUM: u32 = 5;
+
+/// Puts the keys of a snapshot into a keyspace.
+///
+/// What came of a snapshot that turns out to be damaged is the keys in front of the fault: it is for the caller to
+/// clear the keyspace, or to keep them.
+pub struct Loader {
+    purpose: Purpose,
+    now: Time,
+    /// What is not read yet: the beginning of an item.
+    pending: Vec<u8>,
+    /// Where `pending` begins in the snapshot.
+    at: u64,
+    /// What the bytes before that sum up to, unless nobody wants to know.
+    checksum: Option<Crc64>,
+    stage: Stage,
+    version: u32,
+    db: u32,
+    next: Attributes,
+    list: Option<Building>,
+    /// Why `pending` is not an item yet.
+    missing: Option<Stop>,
+    loaded: Loaded,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Items,
+    Footer,
+    Ended,
+}
+
+/// What came of a snapshot so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Loaded {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Keys that are there now.
+    pub keys: u64,
+    /// Keys that were left out because their deadline had passed.
+    pub expired: u64,
+    /// Keys that were left out because they held nothing.
+    pub empty: u64,
+}
+
+/// What is said of a key in front of it.
+#[derive(Clone, Copy, Default)]
+struct Attributes {
+    deadline: Option<Time>,
+    idle_seconds: u64,
+}
+
+/// A list that is being read.
+struct Building {
+    key: Box<[u8]>,
+    nodes: Nodes,
+    left: u64,
+    list: List,
+}
+
+#[derive(Clone, Copy)]
+enum Nodes {
+    Elements,
+    Ziplists,
+    Listpacks,
+}
+
+impl Loader {
+    /// Makes a loader for one snapshot, at a moment that decides which keys have expired.
+    pub fn new(purpose: Purpose, check: bool, now: Time) -> Self {
+        Self {
+            purpose,
+            now,
+            pending: Vec::new(),
+            at: 0,
+            checksum: check.then(Crc64::new),
+            stage: Stage::Head,
+            version: 0,
+            db: 0,
+            next: Attributes::default(),
+            list: None,
+            missing: None,
+            loaded: Loaded::default(),
+        }
+    }
+
+    /// Reads on; returns how many of the bytes are still the snapshot's, which is all of them unless it has ended.
+    pub fn feed(&mut self, keyspace: &mut Keyspace, bytes: &[u8]) -> Result<usize, Damage> {
+        if self.has_ended() {
+            return Ok(0);
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.extend_from_slice(bytes);
+        let read = self.items(keyspace, &pending)?;
+        let rest = pending.len() - read;
+        if self.has_ended() {
+            return Ok(bytes.len() - rest);
+        }
+        pending.copy_within(read.., 0);
+        pending.truncate(rest);
+        self.pending = pending;
+        Ok(bytes.len())
+    }
+
+    /// Returns what was loaded, if the snapshot has ended.
+    pub fn finish(self) -> Result<Loaded, Damage> {
+        if self.has_ended() {
+            return Ok(self.loaded);
+        }
+        let end = self.at + self.pending.len() as u64;
+        Err(self.missing.unwrap_or(Stop { fault: None, key: None }).damage(end))
+    }
+
+    pub fn loaded(&self) -> Loaded {
+        self.loaded
+    }
+
+    /// Returns whether the end was read.
+    pub fn has_ended(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+
+    /// Reads every whole item; returns how many bytes they take.
+    fn items(&mut self, keyspace: &mut Keyspace, bytes: &[u8]) -> Result<usize, Damage> {
+        let mut input = Input { bytes, at: 0 };
+        let mut read = 0;
+        while self.stage != Stage::Ended {
+            match self.item(keyspace, &mut input) {
+                Ok(()) => {}
+                Err(stop) if stop.fault.is_none() => {
+                    self.missing = Some(stop);
+                    break;
+                }
+                Err(stop) => return Err(stop.damage(self.at + input.at as u64)),
+            }
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(&bytes[read..input.at]);
+            }
+            read = input.at;
+        }
+        self.at += read as u64;
+        self.loaded.bytes = self.at;
+        Ok(read)
+    }
+
+    /// Reads an item. If that fails, nothing has changed.
+    fn item(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
+        match self.stage {
+            Stage::Head => self.head(input),
+            Stage::Footer => self.footer(input),
+            Stage::Items if self.list.is_some() => self.node(keyspace, input),
+            Stage::Items | Stage::Ended => self.record(keyspace, input),
+        }
+    }
+
+    fn head(&mut self, input: &mut Input<'_>) -> Read<()> {
+        let (magic, digits) = (input.array::<5>()?, input.array::<4>()?);
+        let digits = std::str::from_utf8(&digits).ok().filter(|_| &magic == b"REDIS");
+        let version = digits.and_then(|digits| digits.parse().ok()).ok_or(Fault::NotASnapshot)?;
+        if !(1..=VERSION_MAX).contains(&version) {
+            return Err(Fault::Version(version).into());
+        }
+        self.version = version;
+        self.stage = Stage::Items;
+        Ok(())
+    }
+
+    fn footer(&mut self, input: &mut Input<'_>) -> Read<()> {
+        let found = u64::from_le_bytes(input.array()?);
+        if let Some(checksum) = &self.checksum
+            && ![0, checksum.value()].contains(&found)
+        {
+            return Err(Fault::Checksum { found, computed: checksum.value() }.into());
+        }
+        self.stage = Stage::Ended;
+        Ok(())
+    }
+
+    fn record(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
+        match input.byte()? {
+            opcode::END if self.version < VERSION_WITH_CHECKSUM => self.stage = Stage::Ended,
+            opcode::END => self.stage = Stage::Footer,
+            opcode::SELECT => {
+                let db = input.len()?;
+                let known = u32::try_from(db).ok().filter(|db| (*db as usize) < keyspace.databases());
+                self.db = known.ok_or(Fault::Database(db))?;
+            }
+            // A hint that is not needed: databases grow in small steps.
+            opcode::RESIZE => _ = (input.len()?, input.len()?),
+            opcode::AUX => _ = (input.string()?, input.string()?),
+            opcode::DEADLINE_MS => {
+                self.next.deadline = Some(Time::from_millis(u64::from_le_bytes(input.array()?)));
+            }
+            opcode::DEADLINE_SECONDS => {
+                self.next.deadline = Some(Time::from_seconds(u32::from_le_bytes(input.array()?).into()));
+            }
+            opcode::IDLE => self.next.idle_seconds = input.len()?,
+            opcode::FREQUENCY => _ = input.byte()?,
+            opcode::SLOT_INFO => _ = (input.len()?, input.len()?, input.len()?),
+            opcode::FUNCTION | opcode::FUNCTION_EARLY => {
+                return Err(Fault::Unsupported("a library of functions").into());
+            }
+            opcode::MODULE => return Err(Fault::Unsupported("data of a module").into()),
+            kind => {
+                let key = input.string()?.into_bytes();
+                self.value(keyspace, kind, &key, input).map_err(|stop| stop.of(&key))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, keyspace: &mut Keyspace, kind: u8, key: &[u8], input: &mut Input<'_>) -> Read<()> {
+        let (nodes, left) = match kind {
+            kind::STRING => {
+                let text = input.string()?;
+                return self.put(keyspace, key, text.as_value());
+            }
+            kind::LIST => (Nodes::Elements, input.len()?),
+            kind::LIST_ZIPLIST => (Nodes::Ziplists, 1),
+            kind::LIST_OF_ZIPLISTS => (Nodes::Ziplists, input.len()?),
+            kind::LIST_OF_LISTPACKS => (Nodes::Listpacks, input.len()?),
+            other => return Err(unreadable(other).into()),
+        };
+        self.list = Some(Building { key: key.into(), nodes, left, list: List::new() });
+        self.end_list(keyspace)
+    }
+
+    /// Reads one node of the list that is being read.
+    fn node(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
+        let Some(building) = &mut self.list else { return Ok(()) };
+        building.node(input).map_err(|stop| stop.of(&building.key))?;
+        building.left -= 1;
+        self.end_list(keyspace)
+    }
+
+    /// Puts the list that is being read into the keyspace if all of it is there.
+    fn end_list(&mut self, keyspace: &mut Keyspace) -> Read<()> {
+        let Some(Building { key, list, .. }) = self.list.take_if(|building| building.left == 0) else {
+            return Ok(());
+        };
+        if list.is_empty() {
+            self.next = Attributes::default();
+            self.loaded.empty += 1;
+            return Ok(());
+        }
+        let value = NewValue::Object(Object::List(Box::new(list)));
+        self.put(keyspace, &key, value).map_err(|stop| stop.of(&key))
+    }
+
+    fn put(&mut self, keyspace: &mut Keyspace, key: &[u8], value: NewValue<'_>) -> Read<()> {
+        let Attributes { deadline, idle_seconds } = std::mem::take(&mut self.next);
+        if self.purpose == Purpose::Dump && deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.loaded.expired += 1;
+            return Ok(());
+        }
+        let used = Time::from_seconds(self.now.seconds().saturating_sub(idle_seconds));
+        if !keyspace.load(self.db, Entry::new(key, value, deadline, access_clock(used))) {
+            return Err(Fault::DuplicateKey.into());
+        }
+        self.loaded.keys += 1;
+        Ok(())
+    }
+}
+
+impl Building {
+    fn node(&mut self, input: &mut Input<'_>) -> Read<()> {
+        let list = &mut self.list;
+        match self.nodes {
+            Nodes::Elements => list.push(Side::Tail, &input.string()?.into_bytes()),
+            Nodes::Ziplists => ziplist::read(&input.string()?.into_bytes(), |element| match element {
+                Element::Int(n) => list.push(Side::Tail, &format_int(n)),
+                Element::Bytes(bytes) => list.push(Side::Tail, bytes),
+            })
+            .ok_or(Fault::BadNode)?,
+            Nodes::Listpacks => match input.len()? {
+                kind::NODE_PLAIN => list.push(Side::Tail, &input.string()?.into_bytes()),
+                kind::NODE_PACKED => {
+                    list.push_listpack(&input.string()?.into_bytes()).ok_or(Fault::BadNode)?;
+                }
+                _ => return Err(Fault::BadNode.into()),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Says why a value of this type is not read.
+fn unreadable(kind: u8) -> Fault {
+    Fault::Unsupported(match kind {
+        2 | 11 | 20 => "a set",
+        3 | 5 | 12 | 17 => "a sorted set",
+        4 | 9 | 13 | 16 => "a hash",
+        22..=25 => "a hash whose fields have deadlines",
+        15 | 19 | 21 => "a stream",
+        6 | 7 => "a value of a module",
+        _ => return Fault::UnknownType(kind),
+    })
+}
