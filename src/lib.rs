@@ -20,8 +20,10 @@ pub mod commands;
 pub mod data;
 pub mod engine;
 pub mod keyspace;
+pub mod persist;
 pub mod resp;
 pub mod spec;
+pub mod store;
 
 /// What knows sockets, files, clocks and JavaScript: one module a platform.
 pub mod host {

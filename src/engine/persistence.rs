@@ -36,17 +36,52 @@ pub struct Persistence {
     pub expired_while_loading: u64,
 }
 
-/// A snapshot or a rewrite in progress.
+/// A snapshot or a rewrite in progress: asked for, or being written.
 #[derive(Debug, Clone, Copy)]
 pub struct Running {
     pub since: Time,
     /// Changes when it began.
     pub dirty: u64,
+    /// The length of the log when it began.
+    pub log_size: u64,
     pub keys_done: u64,
     pub keys: u64,
 }
 
 impl Persistence {
+    /// Takes note of how a snapshot ended.
+    pub fn end_save(&mut self, result: &Result<(), String>, now: Time) {
+        let running = self.saving.take();
+        self.last_save_failed = result.is_err();
+        self.last_save_seconds = running.map(|running| now.seconds().saturating_sub(running.since.seconds()));
+        match (result, running) {
+            (Ok(()), Some(running)) => {
+                self.saves += 1;
+                self.last_save = now;
+                self.saved_at_dirty = running.dirty;
+            }
+            (Ok(()), None) => {}
+            (Err(why), _) => self.last_error.clone_from(why),
+        }
+    }
+
+    /// Takes note of how a rewrite of the log ended; it begins with a snapshot of `base` bytes.
+    pub fn end_rewrite(&mut self, result: &Result<(), String>, base: u64, now: Time) {
+        let running = self.rewriting.take();
+        self.last_rewrite_failed = result.is_err();
+        self.last_rewrite_seconds =
+            running.map(|running| now.seconds().saturating_sub(running.since.seconds()));
+        match (result, running) {
+            (Ok(()), Some(running)) => {
+                self.rewrites += 1;
+                self.log_size = base + self.log_size.saturating_sub(running.log_size);
+                self.log_base_size = self.log_size;
+            }
+            (Ok(()), None) => {}
+            (Err(why), _) => self.last_error.clone_from(why),
+        }
+    }
+
     /// Returns why writes are refused, if they are: storage fails, and the configuration says not to go on.
     pub fn refuses_writes(&self, config: &Config) -> Option<Error> {
         if !config.stop_writes_on_bgsave_error {

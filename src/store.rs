@@ -1,0 +1,448 @@
+//! What a host holds: the engine with every command, and what it takes to keep its data.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::base::time::Time;
+use crate::commands;
+use crate::engine::persistence::Running;
+use crate::engine::session::Replies;
+use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, RequestId};
+use crate::keyspace::Keyspace;
+use crate::persist::aof;
+use crate::persist::rdb::{self, Loader, Options, Saver};
+use crate::resp::{Args, SessionId};
+
+pub use crate::persist::rdb::{Loaded, Progress, Purpose};
+
+/// An engine with every command, and its persistence. It does no input or output: a host moves the bytes.
+///
+/// To open what was kept, before the first client connects:
+///
+/// ```text
+/// begin_load(purpose, now)   load_snapshot(bytes)…   load_done(now)     the snapshot, if there is one
+///                            replay(bytes)…          replay_done(now)   each log after it, oldest first
+/// ```
+///
+/// From then on, in every turn of the host's loop, after what went in:
+///
+/// ```text
+/// log() → the log, clear_log()       before anything is sent
+/// outbox() → the clients
+/// request():
+///     Save      a new snapshot is wanted: open a file for it, begin_snapshot(Purpose::Dump, now)
+///     Rewrite   a new log is wanted: open one for the changes to come, then a file for the snapshot that it
+///               goes on from, begin_snapshot(Purpose::Base, now)
+/// step_snapshot(budget, out) → the file, while is_saving(); on Progress::Done bring the file to its place, then
+/// snapshot_done(Ok(()), now); at any failure snapshot_done(Err(why), now), whether or not it had begun
+/// ```
+///
+/// A snapshot holds the keyspace as it was in `begin_snapshot`, and no log that was taken before belongs behind it.
+pub struct Store {
+    engine: Engine,
+    snapshot: Option<Snapshot>,
+    /// Requests that wait for the present snapshot to end.
+    held: VecDeque<(RequestId, Request)>,
+    loader: Option<Loader>,
+    replay: Option<Replay>,
+}
+
+/// A snapshot that was asked for, or that is being written.
+struct Snapshot {
+    purpose: Purpose,
+    /// Who is to be answered.
+    request: Option<RequestId>,
+    /// `None` until it begins.
+    saver: Option<Saver>,
+    bytes: u64,
+}
+
+/// A log that is being read.
+struct Replay {
+    session: SessionId,
+    /// The snapshot that the log may begin with.
+    preamble: Option<Loader>,
+    reader: aof::Reader,
+}
+
+/// Why something that was kept can't be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Damage {
+    Snapshot(rdb::Damage),
+    Log(aof::Damage),
+}
+
+impl Store {
+    /// Makes an empty store; see [`Engine::new`].
+    pub fn new(config: Config, seed: u128) -> Self {
+        let engine = Engine::new(commands::ALL, config, seed);
+        Self { engine, snapshot: None, held: VecDeque::new(), loader: None, replay: None }
+    }
+
+    // In --------------------------------------------------------------------------------------------------------
+
+    /// See [`Engine::connect`].
+    pub fn connect(&mut self, peer: Peer, now: Time) -> SessionId {
+        self.engine.connect(peer, now)
+    }
+
+    /// See [`Engine::receive`].
+    pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
+        self.engine.receive(from, input, now)
+    }
+
+    /// See [`Engine::execute`].
+    pub fn execute(&mut self, from: SessionId, args: Args<'_>, now: Time) {
+        self.engine.execute(from, args, now);
+    }
+
+    /// See [`Engine::tick`].
+    pub fn tick(&mut self, now: Time) {
+        self.engine.tick(now);
+    }
+
+    /// See [`Engine::answer`].
+    pub fn answer(&mut self, request: RequestId, answer: Answer, now: Time) {
+        self.engine.answer(request, answer, now);
+    }
+
+    /// See [`Engine::disconnect`].
+    pub fn disconnect(&mut self, session: SessionId, now: Time) {
+        self.engine.disconnect(session, now);
+    }
+
+    // Out -------------------------------------------------------------------------------------------------------
+
+    /// See [`Engine::log`].
+    pub fn log(&self) -> &[u8] {
+        self.engine.log()
+    }
+
+    /// Drops what [`Store::log`] returned, once it is kept.
+    pub fn clear_log(&mut self) {
+        let len = self.engine.log().len() as u64;
+        self.engine.shared_mut().persistence.log_size += len;
+        self.engine.clear_log();
+    }
+
+    /// See [`Engine::outbox`].
+    pub fn outbox(&mut self, send: impl FnMut(SessionId, &mut Vec<u8>)) {
+        self.engine.outbox(send);
+    }
+
+    /// See [`Engine::output`].
+    pub fn output(&mut self, id: SessionId) -> Option<&mut Vec<u8>> {
+        self.engine.output(id)
+    }
+
+    /// Returns the next thing that only the host can do. One snapshot is asked for at a time.
+    pub fn request(&mut self) -> Option<(RequestId, Request)> {
+        loop {
+            let held = if self.snapshot.is_none() { self.held.pop_front() } else { None };
+            let (id, request) = held.or_else(|| self.engine.request())?;
+            let purpose = match request {
+                Request::Save => Some(Purpose::Dump),
+                Request::Rewrite => Some(Purpose::Base),
+                Request::Reload { .. } => None,
+                other => return Some((id, other)),
+            };
+            if self.snapshot.is_some() {
+                self.held.push_back((id, request));
+                continue;
+            }
+            self.snapshot =
+                purpose.map(|purpose| Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
+            return Some((id, request));
+        }
+    }
+
+    /// See [`Engine::next_deadline`].
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.engine.next_deadline()
+    }
+
+    // About -----------------------------------------------------------------------------------------------------
+
+    /// Returns the engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns the engine for what a host may change: configuration, statistics, whether changes are logged.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    // Saving ----------------------------------------------------------------------------------------------------
+
+    /// Returns whether a snapshot is wanted or being written.
+    pub fn is_saving(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Sets the point in time of a snapshot: one that was asked for, or one of the host's own.
+    ///
+    /// If another one is being written it is given up; who waits for that one gets the answer of this one.
+    pub fn begin_snapshot(&mut self, purpose: Purpose, now: Time) {
+        let request = self.snapshot.take().and_then(|given_up| given_up.request);
+        let (keys, dirty) = (self.keyspace().len() as u64, self.engine.dirty());
+        let shared = self.engine.shared_mut();
+        let options = Options {
+            purpose,
+            compress: shared.config.rdbcompression,
+            checksum: shared.config.rdbchecksum,
+            now,
+            used_memory: 0,
+            redis_version: REDIS_VERSION,
+        };
+        let state = &mut shared.persistence;
+        let running = Some(Running { since: now, dirty, log_size: state.log_size, keys_done: 0, keys });
+        (state.saving, state.rewriting) = match purpose {
+            Purpose::Dump => (running, None),
+            Purpose::Base => (None, running),
+        };
+        if purpose == Purpose::Base {
+            state.rewrite_scheduled = false;
+        }
+        let saver = Some(Saver::new(self.engine.keyspace_mut(), options));
+        self.snapshot = Some(Snapshot { purpose, request, saver, bytes: 0 });
+    }
+
+    /// Appends about `budget` bytes of the snapshot to `out`.
+    pub fn step_snapshot(&mut self, budget: usize, out: &mut Vec<u8>) -> Progress {
+        let Some(Snapshot { saver: Some(saver), bytes, .. }) = &mut self.snapshot else {
+            return Progress::Done;
+        };
+        let before = out.len();
+        let progress = saver.step(self.engine.keyspace_mut(), budget, out);
+        *bytes += (out.len() - before) as u64;
+        let state = &mut self.engine.shared_mut().persistence;
+        if let Some(running) = state.saving.as_mut().or(state.rewriting.as_mut()) {
+            running.keys_done = saver.keys();
+        }
+        progress
+    }
+
+    /// Ends the snapshot that was asked for or begun: it is kept, or why it is not. Who waits for it is answered.
+    pub fn snapshot_done(&mut self, result: Result<(), String>, now: Time) {
+        self.engine.keyspace_mut().thaw();
+        let Some(snapshot) = self.snapshot.take() else { return };
+        let state = &mut self.engine.shared_mut().persistence;
+        match snapshot.purpose {
+            Purpose::Dump => state.end_save(&result, now),
+            Purpose::Base => state.end_rewrite(&result, snapshot.bytes, now),
+        }
+        let Some(request) = snapshot.request else { return };
+        let answer = match result {
+            Ok(()) => Answer::Done,
+            Err(why) => Answer::Failed(format!("ERR {why}")),
+        };
+        self.engine.answer(request, answer, now);
+    }
+
+    // Loading ---------------------------------------------------------------------------------------------------
+
+    /// Empties the store, to load a snapshot into it.
+    ///
+    /// `purpose` says whether a log goes on from it, which then tells itself which keys expired.
+    pub fn begin_load(&mut self, purpose: Purpose, now: Time) {
+        let check = self.engine.shared().config.rdbchecksum;
+        self.engine.keyspace_mut().clear();
+        self.engine.shared_mut().persistence.loading = true;
+        self.loader = Some(Loader::new(purpose, check, now));
+    }
+
+    /// Takes in the next bytes of the snapshot.
+    ///
+    /// When it turns out to be damaged, the keys in front of the fault stay: [`Keyspace::clear`] drops them.
+    pub fn load_snapshot(&mut self, bytes: &[u8]) -> Result<(), Damage> {
+        let Some(loader) = &mut self.loader else { return Ok(()) };
+        loader.feed(self.engine.keyspace_mut(), bytes)?;
+        self.engine.shared_mut().persistence.loaded_keys = loader.loaded().keys;
+        Ok(())
+    }
+
+    /// Ends loading; returns what came of it if the snapshot was whole.
+    pub fn load_done(&mut self) -> Result<Loaded, Damage> {
+        let state = &mut self.engine.shared_mut().persistence;
+        state.loading = false;
+        let loaded = self.loader.take().map(Loader::finish).transpose()?.unwrap_or_default();
+        state.loaded_keys = loaded.keys;
+        state.expired_while_loading = loaded.expired;
+        Ok(loaded)
+    }
+
+    /// Runs the commands of a log's next bytes, those of a transaction when it is whole. The log may begin with a
+    /// snapshot.
+    pub fn replay(&mut self, bytes: &[u8], now: Time) -> Result<(), Damage> {
+        let mut replay = match self.replay.take() {
+            Some(replay) => replay,
+            None => self.begin_replay(bytes, now),
+        };
+        let result = self.run_log(&mut replay, bytes, now);
+        self.replay = Some(replay);
+        result
+    }
+
+    /// Ends a log; returns its length if it did not end in the middle of something.
+    ///
+    /// If it did, and `aof-load-truncated` allows it, the host cuts the log off where the damage begins.
+    pub fn replay_done(&mut self, now: Time) -> Result<u64, Damage> {
+        self.engine.shared_mut().persistence.loading = false;
+        let Some(replay) = self.replay.take() else { return Ok(0) };
+        self.engine.disconnect(replay.session, now);
+        let preamble = replay.preamble.map(Loader::finish).transpose()?.unwrap_or_default();
+        let rest = replay.reader.finish().map_err(|damage| damage.after(preamble.bytes))?;
+        Ok(preamble.bytes + rest)
+    }
+
+    /// Carries out a [`Request::Reload`] of the snapshot: writes one and loads it, all in memory.
+    pub fn reload(&mut self, now: Time) -> Result<Loaded, Damage> {
+        let mut bytes = vec![];
+        self.begin_snapshot(Purpose::Dump, now);
+        while self.step_snapshot(usize::MAX / 2, &mut bytes) == Progress::Working {}
+        self.snapshot_done(Ok(()), now);
+        self.begin_load(Purpose::Dump, now);
+        self.load_snapshot(&bytes)?;
+        self.load_done()
+    }
+
+    fn keyspace(&self) -> &Keyspace {
+        self.engine.keyspace()
+    }
+
+    fn begin_replay(&mut self, bytes: &[u8], now: Time) -> Replay {
+        self.engine.shared_mut().persistence.loading = true;
+        let peer = Peer { trusted: true, ..Peer::default() };
+        let session = self.engine.connect(peer, now);
+        if let Some(client) = self.engine.shared_mut().clients.get_mut(session) {
+            client.session.replies = Replies::Off;
+        }
+        let check = self.engine.shared().config.rdbchecksum;
+        let preamble = bytes.starts_with(b"REDIS").then(|| Loader::new(Purpose::Base, check, now));
+        Replay { session, preamble, reader: aof::Reader::default() }
+    }
+
+    fn run_log(&mut self, replay: &mut Replay, bytes: &[u8], now: Time) -> Result<(), Damage> {
+        let mut read = 0;
+        let mut preamble_len = 0;
+        if let Some(loader) = &mut replay.preamble {
+            read = loader.feed(self.engine.keyspace_mut(), bytes)?;
+            preamble_len = loader.loaded().bytes;
+        }
+        let engine = &mut self.engine;
+        let run = |args: Args<'_>| {
+            if engine.shared().table.find(args).is_none() {
+                let name = String::from_utf8_lossy(args.at(0)).into_owned();
+                return Err(aof::Fault::UnknownCommand(name));
+            }
+            engine.replay(replay.session, args, now);
+            Ok(())
+        };
+        let result = replay.reader.feed(&bytes[read..], run);
+        Ok(result.map_err(|damage| damage.after(preamble_len))?)
+    }
+}
+
+impl From<rdb::Damage> for Damage {
+    fn from(damage: rdb::Damage) -> Self {
+        Damage::Snapshot(damage)
+    }
+}
+
+impl From<aof::Damage> for Damage {
+    fn from(damage: aof::Damage) -> Self {
+        Damage::Log(damage)
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Snapshot(damage) => damage.fmt(f),
+            Damage::Log(damage) => damage.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Damage {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::OwnedArgs;
+
+    const NOW: Time = Time::from_seconds(1_700_000_000);
+
+    fn run(store: &mut Store, commands: &[&str]) {
+        let client = store.connect(Peer::default(), NOW);
+        for command in commands {
+            let args: OwnedArgs = command.split(' ').map(str::as_bytes).collect();
+            store.execute(client, args.as_args(), NOW);
+        }
+    }
+
+    fn value(store: &Store, key: &str) -> Option<String> {
+        let entry = store.engine.keyspace().database(0).iter().find(|entry| entry.key() == key.as_bytes())?;
+        Some(format!("{entry:?}"))
+    }
+
+    fn snapshot(store: &mut Store) -> Vec<u8> {
+        let mut bytes = vec![];
+        store.begin_snapshot(Purpose::Dump, NOW);
+        while store.step_snapshot(10, &mut bytes) == Progress::Working {}
+        store.snapshot_done(Ok(()), NOW);
+        bytes
+    }
+
+    #[test]
+    fn a_snapshot_is_of_one_moment() {
+        let mut store = Store::new(Config::default(), 1);
+        run(&mut store, &["SET a 1", "SET b two"]);
+        let mut bytes = vec![];
+        store.begin_snapshot(Purpose::Dump, NOW);
+        run(&mut store, &["SET a changed", "SET c 3"]);
+        while store.step_snapshot(10, &mut bytes) == Progress::Working {}
+        store.snapshot_done(Ok(()), NOW);
+
+        let mut loaded = Store::new(Config::default(), 2);
+        loaded.begin_load(Purpose::Dump, NOW);
+        bytes.chunks(3).for_each(|chunk| loaded.load_snapshot(chunk).expect("in order"));
+        assert_eq!(loaded.load_done().expect("whole").keys, 2);
+        assert_eq!(value(&loaded, "a").as_deref(), Some("a: 1"));
+        assert_eq!(value(&loaded, "b").as_deref(), Some("b: \"two\""));
+        assert_eq!(value(&loaded, "c"), None);
+    }
+
+    #[test]
+    fn a_log_is_run_again_but_for_a_transaction_that_is_not_whole() {
+        let mut store = Store::new(Config::default(), 1);
+        run(&mut store, &["SET before 1"]);
+        let preamble = snapshot(&mut store);
+        let set = |key: &str| format!("*3\r\n$3\r\nSET\r\n$1\r\n{key}\r\n$1\r\n1\r\n");
+        let multi = "*1\r\n$5\r\nMULTI\r\n";
+        let whole = [multi, &set("b"), "*1\r\n$4\r\nEXEC\r\n"].concat();
+        let log = [&set("a"), "#TS:1\r\n", &whole, multi, &set("c")].concat();
+        let intact = preamble.len() + log.len() - multi.len() - set("c").len();
+
+        let mut loaded = Store::new(Config::default(), 2);
+        for chunk in [&preamble, log.as_bytes()].concat().chunks(7) {
+            loaded.replay(chunk, NOW).expect("in order");
+        }
+        let damage = aof::Damage { at: intact as u64, fault: aof::Fault::EndsEarly };
+        assert_eq!(loaded.replay_done(NOW), Err(Damage::Log(damage)));
+        assert_eq!(loaded.engine.keyspace().len(), 3);
+    }
+
+    #[test]
+    fn one_snapshot_is_asked_for_at_a_time() {
+        let mut store = Store::new(Config::default(), 1);
+        let requests = &mut store.engine.shared_mut().requests;
+        let (first, second) = (requests.push(Request::Save), requests.push(Request::Rewrite));
+        assert_eq!(store.request(), Some((first, Request::Save)));
+        assert_eq!(store.request(), None);
+        store.snapshot_done(Err("no space".into()), NOW);
+        assert!(store.engine.shared().persistence.last_save_failed);
+        assert_eq!(store.request(), Some((second, Request::Rewrite)));
+    }
+}
