@@ -29,4 +29,6 @@ pub mod store;
 pub mod host {
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub mod native;
+    #[cfg(target_family = "wasm")]
+    pub mod wasm;
 }

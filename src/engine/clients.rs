@@ -100,6 +100,29 @@ impl Engine {
         }
     }
 
+    /// Moves the call that a client waits with to a client of its own, so that the first can go on; returns that one.
+    /// None if the client does not wait.
+    pub fn detach(&mut self, from: SessionId, now: Time) -> Option<SessionId> {
+        let speaker = &mut self.shared.clients.get_mut(from)?.session;
+        let waiting = speaker.waiting.take()?;
+        let session = Session {
+            peer: speaker.peer.clone(),
+            db: speaker.db,
+            protocol: speaker.protocol,
+            authenticated: speaker.authenticated,
+            name: speaker.name.clone(),
+            last_command: speaker.last_command,
+            created: now,
+            active: now,
+            ..Session::default()
+        };
+        self.shared.waits.leave(from, &waiting);
+        let id = self.shared.clients.add(session);
+        self.shared.waits.join(id, &waiting);
+        self.shared.clients.get_mut(id)?.session.waiting = Some(waiting);
+        Some(id)
+    }
+
     /// Forgets a client.
     pub fn disconnect(&mut self, id: SessionId, _now: Time) {
         let Some(mut client) = self.shared.clients.remove(id) else { return };

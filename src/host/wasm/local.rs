@@ -1,0 +1,261 @@
+//! The engine with its sessions, as JavaScript's thread drives it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Deserialize;
+
+use super::scratch::{Cells, Input};
+use crate::base::time::Time;
+use crate::engine::{Answer, Config, Peer, Request, RequestId};
+use crate::resp::{Args, Error, Protocol, Reply, SessionId};
+use crate::store::Store;
+
+/// What JavaScript opens an engine with.
+#[derive(Deserialize)]
+pub struct Options {
+    /// Values of parameters, as in a redis.conf file.
+    config: BTreeMap<String, String>,
+}
+
+/// Something that happened to a session that did not call. JavaScript knows the numbers, in pkg-template/src/scratch.ts.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// There is output for it: replies, or messages.
+    Output = 1,
+    /// It is to be disconnected.
+    Close = 2,
+    /// It can be given the rest of its input again.
+    Resume = 3,
+    /// The whole engine is to be closed.
+    Shutdown = 4,
+}
+
+/// An engine and what goes between it and JavaScript.
+pub struct Local {
+    store: Store,
+    sessions: Sessions,
+    pub cells: Cells,
+    pub input: Input,
+    /// The replies to the last call.
+    reply: Vec<u8>,
+    happened: VecDeque<(Kind, u32, Vec<u8>)>,
+    /// What the last thing taken from `happened` said, for as long as JavaScript reads it.
+    shown: Vec<u8>,
+}
+
+impl Local {
+    /// Makes an empty engine, or says what is wrong with the options.
+    pub fn new(options: &Options, seed: u128) -> Result<Self, String> {
+        let mut config = Config::default();
+        for (name, value) in &options.config {
+            let parameter =
+                Config::parameter(name).ok_or_else(|| format!("there is no parameter '{name}'"))?;
+            (parameter.set)(&mut config, value).map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(Self {
+            store: Store::new(config, seed),
+            sessions: Sessions::default(),
+            cells: Cells::default(),
+            input: Input::default(),
+            reply: Vec::new(),
+            happened: VecDeque::new(),
+            shown: Vec::new(),
+        })
+    }
+
+    pub fn connect(&mut self, resp3: bool, now: Time) -> u32 {
+        let peer = Peer { address: "local:0".into(), trusted: resp3, ..Peer::default() };
+        let id = self.store.connect(peer, now);
+        if resp3 && let Some(client) = self.store.engine_mut().shared_mut().clients.get_mut(id) {
+            client.session.protocol = Protocol::Resp3;
+        }
+        self.sessions.add(id)
+    }
+
+    pub fn disconnect(&mut self, session: u32, now: Time) {
+        if let Some(id) = self.sessions.remove(session) {
+            self.store.disconnect(id, now);
+        }
+        self.happened.retain(|(_, of, _)| *of != session);
+    }
+
+    /// Runs the call at the start of the input; returns the length of its reply.
+    pub fn call(&mut self, session: u32, now: Time) -> u32 {
+        self.reply.clear();
+        let id = self.sessions.id(session);
+        if self.run(id, 0, now).is_none() {
+            self.refuse("ERR malformed call");
+        } else if self.reply.is_empty() {
+            // Silent: it waits, or its client wants no replies.
+            let moved =
+                self.store.engine_mut().detach(id, now).map_or(0, |waiting| self.sessions.add(waiting));
+            self.cells.set(Cells::SESSION, moved);
+        }
+        self.finish(now)
+    }
+
+    /// Runs calls one behind the other; returns the length of their replies.
+    pub fn batch(&mut self, session: u32, count: u32, now: Time) -> u32 {
+        self.reply.clear();
+        let id = self.sessions.id(session);
+        let mut word = 0;
+        for _ in 0..count {
+            match self.run(id, word, now) {
+                Some(next) => word = next,
+                None => self.refuse("ERR malformed call"),
+            }
+            if let Some(waiting) = self.store.engine_mut().detach(id, now) {
+                self.store.disconnect(waiting, now);
+                self.refuse("ERR this call would have to wait, which a pipeline can't");
+            }
+        }
+        self.finish(now)
+    }
+
+    /// Runs the whole commands in the input; returns the length of the replies.
+    pub fn receive(&mut self, session: u32, len: u32, now: Time) -> u32 {
+        self.reply.clear();
+        let id = self.sessions.id(session);
+        let input = self.input.bytes();
+        let taken = self.store.receive(id, &input[..input.len().min(len as usize)], now);
+        self.collect(id);
+        self.cells.set(Cells::TAKEN, taken as u32);
+        self.finish(now)
+    }
+
+    /// Takes the next thing that happened; returns its kind, or zero.
+    pub fn next(&mut self) -> u32 {
+        let Some((kind, session, output)) = self.happened.pop_front() else { return 0 };
+        self.shown = output;
+        self.cells.point(&self.shown);
+        self.cells.set(Cells::SESSION, session);
+        kind as u32
+    }
+
+    pub fn tick(&mut self, now: Time) {
+        self.reply.clear();
+        self.store.tick(now);
+        self.collect(SessionId::default());
+        self.finish(now);
+    }
+
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.store.next_deadline()
+    }
+
+    /// Runs the call that begins at a word of the input; returns where the next one begins.
+    fn run(&mut self, id: SessionId, word: usize, now: Time) -> Option<usize> {
+        let (bytes, spans, next) = self.input.call(word)?;
+        self.store.execute(id, Args::new(bytes, spans), now);
+        self.collect(id);
+        Some(next)
+    }
+
+    /// Takes everybody's output: the caller's is the reply, the others' has happened to them.
+    fn collect(&mut self, caller: SessionId) {
+        let (reply, happened, sessions) = (&mut self.reply, &mut self.happened, &self.sessions);
+        self.store.outbox(|id, out| {
+            if id != caller {
+                happened.push_back((Kind::Output, sessions.handle(id), std::mem::take(out)));
+            } else if reply.is_empty() {
+                // The engine goes on with the memory of the last reply.
+                std::mem::swap(reply, out);
+            } else {
+                reply.append(out);
+            }
+        });
+    }
+
+    /// Does what the engine asks for, and fills the cells; returns the length of the reply.
+    fn finish(&mut self, now: Time) -> u32 {
+        while let Some((id, request)) = self.store.request() {
+            self.carry_out(id, request, now);
+        }
+        let attention = if self.happened.is_empty() { 0 } else { Cells::HAPPENED };
+        self.cells.set(Cells::ATTENTION, attention);
+        self.cells.point(&self.reply)
+    }
+
+    fn carry_out(&mut self, id: RequestId, request: Request, now: Time) {
+        match request {
+            Request::Save | Request::Rewrite => {
+                self.store.snapshot_done(Err("this database is kept in memory only".into()), now);
+                self.collect(SessionId::default());
+            }
+            Request::Reload { log } => self.reload(id, log, now),
+            Request::Close(session) => self.happen(Kind::Close, session),
+            Request::Resume(session) => self.happen(Kind::Resume, session),
+            Request::Shutdown { .. } => self.happened.push_back((Kind::Shutdown, 0, Vec::new())),
+            Request::Configured(_) => {}
+            Request::Sleep { until } => sleep(until.micros_since(now)),
+        }
+    }
+
+    fn reload(&mut self, id: RequestId, log: bool, now: Time) {
+        let answer = match log {
+            true => Answer::Failed("ERR there is no log to load from".into()),
+            false => self
+                .store
+                .reload(now)
+                .map_or_else(|why| Answer::Failed(format!("ERR {why}")), |_| Answer::Done),
+        };
+        self.store.answer(id, answer, now);
+        self.collect(SessionId::default());
+    }
+
+    fn happen(&mut self, kind: Kind, session: SessionId) {
+        self.happened.push_back((kind, self.sessions.handle(session), Vec::new()));
+    }
+
+    fn refuse(&mut self, text: &'static str) {
+        Reply::new(&mut self.reply, Protocol::Resp3).error(&Error::Text(text));
+    }
+}
+
+/// Holds the thread for so many microseconds, as DEBUG SLEEP does: a page has no other way to stand still.
+fn sleep(us: u64) {
+    let until = js_sys::Date::now() + us as f64 / 1e3;
+    while js_sys::Date::now() < until {}
+}
+
+/// Sessions under small numbers that are used again: JavaScript handles those fastest. Zero is nobody.
+struct Sessions {
+    ids: Vec<SessionId>,
+    free: Vec<u32>,
+    handles: BTreeMap<SessionId, u32>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { ids: vec![SessionId::default()], free: Vec::new(), handles: BTreeMap::new() }
+    }
+}
+
+impl Sessions {
+    fn add(&mut self, id: SessionId) -> u32 {
+        let handle = self.free.pop().unwrap_or_else(|| {
+            self.ids.push(id);
+            self.ids.len() as u32 - 1
+        });
+        self.ids[handle as usize] = id;
+        self.handles.insert(id, handle);
+        handle
+    }
+
+    fn remove(&mut self, handle: u32) -> Option<SessionId> {
+        let id = self.id(handle);
+        self.handles.remove(&id)?;
+        self.ids[handle as usize] = SessionId::default();
+        self.free.push(handle);
+        Some(id)
+    }
+
+    /// Returns the engine's name of a session; one that nobody has if there is no such session.
+    fn id(&self, handle: u32) -> SessionId {
+        self.ids.get(handle as usize).copied().unwrap_or_default()
+    }
+
+    fn handle(&self, id: SessionId) -> u32 {
+        self.handles.get(&id).copied().unwrap_or_default()
+    }
+}
