@@ -126,6 +126,8 @@ impl Build {
             .web(true)?
             .typescript(true)
             .omit_default_module_path(true)
+            // After a panic the package opens the database again in a fresh instance.
+            .reset_state_function(true)
             .generate(self.folder())
             .with_context(|| format!("wasm-bindgen on {}", self.name))?;
         let snippets = self.folder().join("snippets");
