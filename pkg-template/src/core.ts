@@ -1,0 +1,264 @@
+import { RedisError, RedletError } from "./errors.js";
+import { Push } from "./resp.js";
+import { Attention, Happened, Scratch } from "./scratch.js";
+import { instantiate, poison } from "./wasm.js";
+import type { Reply } from "./values.js";
+
+export type AnyReply = Reply<string | Uint8Array>;
+
+/** How calls are made, whatever they are. */
+export interface Settings {
+  /** Bulk strings of replies are `Uint8Array`s. */
+  readonly bytes?: boolean;
+  /** Ends the wait of a call that waits. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CoreOptions {
+  config: Record<string, string>;
+  clock: () => number;
+}
+
+/** A call that has no reply yet. */
+export class Waiting {
+  constructor(readonly session: number) {}
+}
+
+/** Gets what a session is sent: replies and messages. */
+interface Listener {
+  readonly binary: boolean;
+  heard(item: AnyReply | Push): void;
+  /** Nothing more will come. */
+  ended(why: Error): void;
+}
+
+/** Active expiry and the like can wait this long for a timer, in milliseconds. */
+const IDLE = 100;
+
+/** One engine in this thread: its sessions, its timer, and who waits for what. */
+export class Core {
+  readonly scratch: Scratch;
+  readonly clock: () => number;
+  #listeners = new Map<number, Listener>();
+  #pushed = new Map<number, Set<(parts: AnyReply[]) => void>>();
+  /** Sessions that were connected and not closed. */
+  #sessions = new Set<number>();
+  /** How many calls wait. */
+  #waits = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer goes off, by the clock; far in the past if there is none. */
+  #alarm = -Infinity;
+  #ended: RedletError | undefined;
+
+  constructor(module: WebAssembly.Module, options: CoreOptions) {
+    this.clock = options.clock;
+    this.scratch = new Scratch(instantiate(module), { config: options.config }, (why) => {
+      this.end(new RedletError("POISONED", `the engine has stopped: ${why}`));
+      poison();
+    });
+  }
+
+  /** Throws if the engine has ended. */
+  check(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  get ended(): RedletError | undefined {
+    return this.#ended;
+  }
+
+  connect(resp3: boolean): number {
+    this.check();
+    const session = this.scratch.engine.connect(resp3, this.clock());
+    this.#sessions.add(session);
+    return session;
+  }
+
+  disconnect(session: number): void {
+    this.#sessions.delete(session);
+    this.#listeners.delete(session);
+    this.#pushed.delete(session);
+    if (this.#ended === undefined) this.scratch.engine.disconnect(session, this.clock());
+  }
+
+  /** Runs a call; throws the error that it answers with. */
+  call(session: number, words: readonly string[], args: readonly unknown[], binary: boolean): AnyReply | Waiting {
+    this.check();
+    const now = this.clock();
+    try {
+      const answered = this.scratch.call(session, words, args, now, binary);
+      if (!answered) return this.#unanswered(session, now);
+      const reply = this.scratch.reply((push) => this.#push(session, push)) as AnyReply;
+      this.#after(now);
+      if (reply instanceof RedisError) throw reply;
+      return reply;
+    } catch (error) {
+      throw this.#judge(error);
+    }
+  }
+
+  /** Runs calls in one crossing; returns all replies, errors among them. */
+  batch(session: number, calls: readonly (readonly unknown[])[], binary: boolean): AnyReply[] {
+    this.check();
+    const now = this.clock();
+    try {
+      this.scratch.batch(session, calls, now, binary);
+      const replies: AnyReply[] = [];
+      while (!this.scratch.replies.done) {
+        const item = this.scratch.replies.next();
+        if (item instanceof Push) this.#push(session, item);
+        else replies.push(item);
+      }
+      this.#after(now);
+      return replies;
+    } catch (error) {
+      throw this.#judge(error);
+    }
+  }
+
+  /** Waits for the reply to a call that has moved to a session of its own. */
+  wait(waiting: Waiting, settings: Settings): Promise<AnyReply> {
+    const { session } = waiting;
+    const { signal } = settings;
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        signal?.removeEventListener("abort", abort);
+        this.#waits--;
+        this.disconnect(session);
+        this.#setTimer();
+      };
+      const abort = () => {
+        leave();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", abort);
+      this.#waits++;
+      this.#listeners.set(session, {
+        binary: settings.bytes === true,
+        heard: (reply) => {
+          leave();
+          if (reply instanceof RedisError) reject(reply);
+          else resolve(reply as AnyReply);
+        },
+        ended: reject,
+      });
+      this.#setTimer();
+    });
+  }
+
+  /** Gives everything that a session is sent to a listener. */
+  listen(session: number, listener: Listener): void {
+    this.#listeners.set(session, listener);
+  }
+
+  /** Calls `listener` with every message to a session that is no reply; returns what ends that. */
+  onPush(session: number, listener: (parts: AnyReply[]) => void): () => void {
+    const listeners = this.#pushed.get(session) ?? new Set();
+    this.#pushed.set(session, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    this.end(new RedletError("CLOSED", "the database was closed"));
+    this.scratch.engine.free();
+  }
+
+  /** Refuses everything from now on. Whoever waits is told why. */
+  end(why: RedletError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = why;
+    clearTimeout(this.#timer);
+    const listeners = [...this.#listeners.values()];
+    this.#listeners.clear();
+    for (const listener of listeners) listener.ended(why);
+  }
+
+  #unanswered(caller: number, now: number): AnyReply | Waiting {
+    const { session } = this.scratch;
+    if (!this.#sessions.has(caller)) throw new RedletError("CLOSED", "the session was closed");
+    this.#after(now);
+    return session === 0 ? null : new Waiting(session);
+  }
+
+  /** Looks at what a call has brought about besides its reply, and sees to it that time goes on. */
+  #after(now: number): void {
+    if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
+    if (now > this.#alarm + IDLE) this.#setAlarm(now + IDLE, now);
+  }
+
+  #drain(): void {
+    for (;;) {
+      const kind = this.scratch.engine.next();
+      if (kind === Happened.Nothing) return;
+      const { session } = this.scratch;
+      if (kind === Happened.Output) this.#hear(session);
+      else if (kind === Happened.Close) this.#closed(session);
+      else if (kind === Happened.Shutdown) this.end(new RedletError("CLOSED", "the database was shut down"));
+    }
+  }
+
+  #hear(session: number): void {
+    const listener = this.#listeners.get(session);
+    const replies = this.scratch.show(listener?.binary === true);
+    const items: (AnyReply | Push)[] = [];
+    while (!replies.done) items.push(replies.next());
+    for (const item of items) {
+      if (listener !== undefined) listener.heard(item);
+      else if (item instanceof Push) this.#push(session, item);
+    }
+  }
+
+  /** Messages are told when the call that brought them is over: a listener may call again. */
+  #push(session: number, { parts }: Push): void {
+    const listeners = this.#pushed.get(session);
+    if (listeners === undefined) return;
+    queueMicrotask(() => {
+      for (const listener of listeners) listener(parts);
+    });
+  }
+
+  #closed(session: number): void {
+    const listener = this.#listeners.get(session);
+    this.disconnect(session);
+    listener?.ended(new RedletError("CLOSED", "the session was closed"));
+  }
+
+  /** Sets the timer to when the engine wants it. */
+  #setTimer(): void {
+    if (this.#ended !== undefined) return;
+    const at = this.scratch.engine.nextDeadline();
+    if (at < Infinity) this.#setAlarm(at, this.clock());
+  }
+
+  #setAlarm(at: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#alarm = at;
+    // Timers count whole milliseconds, and take no more than 31 bits of them.
+    const timer = setTimeout(() => this.#tick(), Math.min(Math.max(Math.ceil(at - now), 0), 0x7fff_ffff));
+    // Only somebody who waits keeps a process alive.
+    if (this.#waits === 0 && typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    this.#timer = timer;
+  }
+
+  #tick(): void {
+    this.#alarm = -Infinity;
+    if (this.#ended !== undefined) return;
+    try {
+      this.scratch.engine.tick(this.clock());
+      if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
+      this.#setTimer();
+    } catch (error) {
+      this.#judge(error);
+    }
+  }
+
+  /** Tells answers from traps; after a trap nothing can be called any more. */
+  #judge(error: unknown): unknown {
+    if (!(error instanceof WebAssembly.RuntimeError)) return error;
+    this.end(new RedletError("POISONED", `the engine has stopped: ${error.message}`, { cause: error }));
+    poison();
+    return this.#ended;
+  }
+}

@@ -1,0 +1,3 @@
+export * from "../index.js";
+export { Redlet } from "../redlet.js";
+export { RedletSync } from "../sync.js";

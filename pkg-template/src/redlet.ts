@@ -1,0 +1,85 @@
+import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
+import { Face } from "./face.js";
+import { attachCommands } from "./methods.js";
+import { coreOptions, type OpenOptions } from "./options.js";
+import { Queue, runTransaction, type Pipeline, type Transaction } from "./pipeline.js";
+import { RedletSync } from "./sync.js";
+import { compile, type Loader } from "./wasm.js";
+import type { Commands } from "./commands.js";
+import type { Argument, Reply } from "./values.js";
+
+type Promised<C> = {
+  [K in keyof C]: C[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
+};
+
+/** Every command, answered by a promise. */
+export interface Redlet<S = string> extends Promised<Commands<S>> {}
+
+/**
+ * A database.
+ *
+ * A promise resolves when the reply may be believed: with `appendfsync: "always"` when storage has the change. Calls
+ * that wait, such as BLPOP, each do so in a session of their own and hold nobody up.
+ */
+export class Redlet<S = string> extends Face<S> {
+  /** @internal */
+  static readonly load: Loader;
+
+  /** Opens a database. */
+  static async open(options: OpenOptions = {}): Promise<Redlet> {
+    const core = new Core(await compile(this.load, options.wasm), coreOptions(options));
+    attachCommands(Redlet.prototype, run);
+    return new this(core, core.connect(true), {}, true);
+  }
+
+  /** @internal */
+  constructor(core: Core, number: number, settings: Settings, owner: boolean) {
+    super(core, number, settings, owner);
+  }
+
+  /** The same session with replies of bytes: `await db.bytes.get("key")` is a `Uint8Array`. */
+  get bytes(): Redlet<Uint8Array> {
+    return new Redlet<Uint8Array>(this.core, this.number, { ...this.settings, bytes: true }, this.owner);
+  }
+
+  /** The same session without promises. */
+  get sync(): RedletSync<S> {
+    return RedletSync.on(this.core, this);
+  }
+
+  /** Returns the same session, whose waiting calls end with the signal: `db.abortable(signal).blpop("jobs", 0)`. */
+  abortable(signal: AbortSignal): Redlet<S> {
+    return new Redlet<S>(this.core, this.number, { ...this.settings, signal }, this.owner);
+  }
+
+  /** Returns a session of its own, with its own SELECT, MULTI and WATCH, on the same database. */
+  session(): Redlet<S> {
+    return new Redlet<S>(this.core, this.core.connect(true), this.settings, false);
+  }
+
+  /** Runs a command by its name: `await db.call("SET", "key", "value", "EX", 10)`. */
+  call(name: string, ...args: Argument[]): Promise<Reply<S>> {
+    return run(this, [name], args) as Promise<Reply<S>>;
+  }
+
+  /** Queues calls to run at once. */
+  pipeline(): Pipeline<S> {
+    const send = (calls: readonly unknown[][]) => this.core.batch(this.number, calls, this.settings.bytes === true);
+    return new Queue(send, async (replies) => replies()) as unknown as Pipeline<S>;
+  }
+
+  /**
+   * Queues calls to run as one transaction. `exec` resolves to null if a key that this session watches has changed;
+   * whoever else uses the session may watch and exec in between, so take a `session()` of your own for WATCH.
+   */
+  multi(): Transaction<S> {
+    const send = (calls: readonly unknown[][]) => runTransaction(this, calls);
+    return new Queue(send, async (replies) => replies()) as unknown as Transaction<S>;
+  }
+}
+
+async function run<S>(db: Redlet<S>, words: readonly string[], args: readonly unknown[]): Promise<AnyReply> {
+  db.settings.signal?.throwIfAborted();
+  const reply = db.core.call(db.number, words, args, db.settings.bytes === true);
+  return reply instanceof Waiting ? db.core.wait(reply, db.settings) : reply;
+}
