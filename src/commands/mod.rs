@@ -7,6 +7,8 @@ mod connection;
 mod debug;
 mod expiry;
 mod key;
+mod list;
+mod list_blocking;
 mod object;
 mod pubsub;
 mod server;
@@ -26,6 +28,8 @@ pub const ALL: &[&Family] = &[
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
     &key::KEY,
+    &list::LIST,
+    &list_blocking::LIST_BLOCKING,
     &object::OBJECT_FAMILY,
     &pubsub::PUBSUB_FAMILY,
     &server::SERVER,
