@@ -22,8 +22,8 @@ use crate::engine::Family;
 /// Every family there is.
 pub const ALL: &[&Family] = &[
     &client::CLIENT_FAMILY,
-    &config::CONFIG_FAMILY,
     &command::COMMAND_FAMILY,
+    &config::CONFIG_FAMILY,
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
