@@ -1,6 +1,7 @@
 //! Databases: keys, their values and deadlines, and what changing them brings about.
 
 mod db;
+mod digest;
 mod effects;
 mod event;
 mod freeze;
@@ -15,6 +16,7 @@ use freeze::Freeze;
 
 pub(crate) use db::access_clock;
 pub use db::{Db, Expiry};
+pub use digest::Digest;
 pub use effects::{Effects, Happening, Touched};
 pub use event::{Classes, Event};
 pub use freeze::{Facts, Visit};
