@@ -4,7 +4,7 @@ use crate::base::number;
 use crate::command;
 use crate::data::entry::{Entry, ValueRef};
 use crate::engine::{Call, Family, Request};
-use crate::keyspace::access_clock;
+use crate::keyspace::{Digest, access_clock};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
@@ -20,8 +20,8 @@ pub const DEBUG_FAMILY: Family = Family {
 command! {
     /// Looks inside, and holds things up: for tests.
     ///
-    /// Refused unless `enable-debug-command` allows it. SLEEP, OBJECT, SET-ACTIVE-EXPIRE, DIGEST and DIGEST-VALUE are
-    /// those of Redis.
+    /// Refused unless `enable-debug-command` allows it. SLEEP, OBJECT, SET-ACTIVE-EXPIRE, DIGEST,
+    /// DIGEST-VALUE, RELOAD and LOADAOF are those of Redis.
     DEBUG("subcommand [arg...]") -> "unknown";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
     since "1.0.0";
@@ -44,6 +44,26 @@ fn debug(call: &mut Call<'_>) -> Result {
         (b"SET-ACTIVE-EXPIRE", 3) => {
             call.db.keyspace_mut().active_expiry = number::parse_int(call.args.at(2)).unwrap_or(0) != 0;
             call.reply.ok();
+            Ok(())
+        }
+        (b"DIGEST", 2) => {
+            call.reply.simple(&call.db.keyspace().redis_digest().to_hex());
+            Ok(())
+        }
+        (b"DIGEST-VALUE", _) => {
+            call.reply.array(n - 2);
+            for key in call.args.from(2).iter() {
+                let digest = call.db.entry(key).map(Digest::of_value).unwrap_or_default();
+                call.reply.simple(&digest.to_hex());
+            }
+            Ok(())
+        }
+        (b"RELOAD", 2) => {
+            call.wait_for_host(Request::Reload { log: false });
+            Ok(())
+        }
+        (b"LOADAOF", 2) => {
+            call.wait_for_host(Request::Reload { log: true });
             Ok(())
         }
         _ => {
