@@ -23,6 +23,9 @@ use super::{Database, DatabaseId};
 /// After the last position of every table.
 const END: u64 = 1 << 32;
 
+/// So many entries are passed over at a time.
+const PASSED_MAX: usize = 1_000;
+
 /// The state that is being walked through.
 pub struct Freeze {
     /// By identity.
@@ -159,9 +162,11 @@ impl Freeze {
         let id = DatabaseId(self.at as u32);
         let Frozen { facts, front, aside } = &mut self.databases[self.at];
         let table = aside.as_ref().unwrap_or_else(|| table_of(dbs, id));
+        let mut passed = 0;
         while let Some((entries, end)) = table.walk(front.reached) {
             for (i, entry) in entries.iter().enumerate() {
                 if !front.marked.is_empty() && !front.has_ahead(table.hash(entry.key()), entry.key()) {
+                    passed += 1;
                     continue;
                 }
                 let next = visit(*facts, entry);
@@ -176,6 +181,9 @@ impl Freeze {
                 return true;
             }
             front.pass(end);
+            if passed >= PASSED_MAX {
+                return true;
+            }
         }
         front.pass(END);
         *aside = None;
