@@ -5,10 +5,8 @@ use std::fmt;
 
 use crate::base::time::Time;
 use crate::commands;
-use crate::engine::persistence::Running;
 use crate::engine::session::Replies;
 use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, RequestId};
-use crate::keyspace::Keyspace;
 use crate::persist::aof;
 use crate::persist::rdb::{self, Loader, Options, Saver};
 use crate::resp::{Args, SessionId};
@@ -184,25 +182,27 @@ impl Store {
     ///
     /// If another one is being written it is given up; who waits for that one gets the answer of this one.
     pub fn begin_snapshot(&mut self, purpose: Purpose, now: Time) {
-        let request = self.snapshot.take().and_then(|given_up| given_up.request);
-        let (keys, dirty) = (self.keyspace().len() as u64, self.engine.dirty());
+        let given_up = self.snapshot.take();
+        let request = given_up.as_ref().and_then(|given_up| given_up.request);
+        let dirty = self.engine.dirty();
         let shared = self.engine.shared_mut();
         let options = Options {
             purpose,
             compress: shared.config.rdbcompression,
             checksum: shared.config.rdbchecksum,
             now,
-            used_memory: 0,
+            used_memory: shared.host.used_memory,
             redis_version: REDIS_VERSION,
         };
         let state = &mut shared.persistence;
-        let running = Some(Running { since: now, dirty, log_size: state.log_size, keys_done: 0, keys });
-        (state.saving, state.rewriting) = match purpose {
-            Purpose::Dump => (running, None),
-            Purpose::Base => (None, running),
-        };
-        if purpose == Purpose::Base {
-            state.rewrite_scheduled = false;
+        match given_up.map(|given_up| given_up.purpose) {
+            Some(Purpose::Dump) => state.saving = None,
+            Some(Purpose::Base) => state.rewriting = None,
+            None => {}
+        }
+        match purpose {
+            Purpose::Dump => state.begin_save(dirty, now),
+            Purpose::Base => state.begin_rewrite(dirty, now),
         }
         let saver = Some(Saver::new(self.engine.keyspace_mut(), options));
         self.snapshot = Some(Snapshot { purpose, request, saver, bytes: 0 });
@@ -210,15 +210,19 @@ impl Store {
 
     /// Appends about `budget` bytes of the snapshot to `out`.
     pub fn step_snapshot(&mut self, budget: usize, out: &mut Vec<u8>) -> Progress {
-        let Some(Snapshot { saver: Some(saver), bytes, .. }) = &mut self.snapshot else {
+        let Some(Snapshot { purpose, saver: Some(saver), bytes, .. }) = &mut self.snapshot else {
             return Progress::Done;
         };
         let before = out.len();
         let progress = saver.step(self.engine.keyspace_mut(), budget, out);
         *bytes += (out.len() - before) as u64;
         let state = &mut self.engine.shared_mut().persistence;
-        if let Some(running) = state.saving.as_mut().or(state.rewriting.as_mut()) {
-            running.keys_done = saver.keys();
+        let running = match purpose {
+            Purpose::Dump => &mut state.saving,
+            Purpose::Base => &mut state.rewriting,
+        };
+        if let Some(running) = running {
+            (running.keys_done, running.keys) = saver.keys();
         }
         progress
     }
@@ -254,7 +258,7 @@ impl Store {
 
     /// Takes in the next bytes of the snapshot.
     ///
-    /// When it turns out to be damaged, the keys in front of the fault stay: [`Keyspace::clear`] drops them.
+    /// When it turns out to be damaged, the keys in front of the fault stay: [`Keyspace::clear`](crate::keyspace::Keyspace::clear) drops them.
     pub fn load_snapshot(&mut self, bytes: &[u8]) -> Result<(), Damage> {
         let Some(loader) = &mut self.loader else { return Ok(()) };
         loader.feed(self.engine.keyspace_mut(), bytes)?;
@@ -305,10 +309,6 @@ impl Store {
         self.begin_load(Purpose::Dump, now);
         self.load_snapshot(&bytes)?;
         self.load_done()
-    }
-
-    fn keyspace(&self) -> &Keyspace {
-        self.engine.keyspace()
     }
 
     fn begin_replay(&mut self, bytes: &[u8], now: Time) -> Replay {

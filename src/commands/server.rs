@@ -64,7 +64,7 @@ fn flush_all(call: &mut Call<'_>) -> Result {
     for db in 0..call.db.databases() as u32 {
         flush(call, db);
     }
-    if !call.shared.config.save.is_empty() {
+    if !call.shared.config.save.is_empty() && !call.shared.persistence.loading {
         call.shared.requests.push(Request::Save);
     }
     call.reply.ok();

@@ -15,6 +15,8 @@ pub trait Kind {
     fn of_mut(value: ValueMut<'_>) -> Option<Self::Mut<'_>>;
     /// Returns a new value without contents.
     fn empty() -> NewValue<'static>;
+    /// Returns whether a collection has no elements left, so that its key must go. A string may be empty.
+    fn is_empty(value: &Self::Ref<'_>) -> bool;
 }
 
 impl Kind for Str<'_> {
@@ -34,6 +36,10 @@ impl Kind for Str<'_> {
     fn empty() -> NewValue<'static> {
         NewValue::Raw(b"")
     }
+
+    fn is_empty(_: &Str<'_>) -> bool {
+        false
+    }
 }
 
 impl Kind for List {
@@ -50,5 +56,9 @@ impl Kind for List {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::List(Box::default()))
+    }
+
+    fn is_empty(list: &&List) -> bool {
+        list.is_empty()
     }
 }

@@ -14,7 +14,7 @@ use super::shared::Client;
 impl Engine {
     /// Adds a client.
     pub fn connect(&mut self, peer: Peer, now: Time) -> SessionId {
-        self.shared.started.get_or_insert(now);
+        self.shared.start(now);
         self.shared.measure.connections += 1;
         let authenticated = peer.trusted || self.shared.config.requirepass.is_empty();
         self.shared.clients.add(Session {

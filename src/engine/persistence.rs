@@ -12,12 +12,15 @@ pub struct Persistence {
     pub saved_at_dirty: u64,
     pub last_save: Time,
     pub saving: Option<Running>,
+    /// A snapshot was asked for that is to begin once the log is rewritten.
+    pub save_scheduled: bool,
     pub last_save_failed: bool,
     /// When a snapshot last began, so that a failing one is not begun again at once.
     pub last_try: Option<Time>,
     pub last_save_seconds: Option<u64>,
     pub saves: u64,
     pub rewriting: Option<Running>,
+    /// A rewrite was asked for that is to begin once the snapshot is taken.
     pub rewrite_scheduled: bool,
     pub last_rewrite_failed: bool,
     pub last_rewrite_seconds: Option<u64>,
@@ -49,6 +52,39 @@ pub struct Running {
 }
 
 impl Persistence {
+    /// Takes note that a snapshot is asked for, or begins.
+    pub fn begin_save(&mut self, dirty: u64, now: Time) {
+        self.saving = Some(self.running(dirty, now));
+        self.save_scheduled = false;
+        self.last_try = Some(now);
+    }
+
+    /// Takes note that a rewrite of the log is asked for, or begins.
+    pub fn begin_rewrite(&mut self, dirty: u64, now: Time) {
+        self.rewriting = Some(self.running(dirty, now));
+        self.rewrite_scheduled = false;
+    }
+
+    fn running(&self, dirty: u64, now: Time) -> Running {
+        Running { since: now, dirty, log_size: self.log_size, keys_done: 0, keys: 0 }
+    }
+
+    /// Returns whether neither a snapshot nor a rewrite is asked for, and nothing is being loaded.
+    pub fn is_idle(&self) -> bool {
+        let scheduled = self.save_scheduled || self.rewrite_scheduled;
+        self.saving.is_none() && self.rewriting.is_none() && !scheduled && !self.loading
+    }
+
+    /// Returns whether the log has grown so much since it was written anew that it should be again.
+    pub fn is_rewrite_due(&self, config: &Config) -> bool {
+        let percentage = config.auto_aof_rewrite_percentage.get() as u128;
+        let (size, base) = (u128::from(self.log_size), u128::from(self.log_base_size.max(1)));
+        self.log_enabled
+            && percentage > 0
+            && self.log_size > config.auto_aof_rewrite_min_size.get()
+            && size * 100 >= base * (100 + percentage)
+    }
+
     /// Takes note of how a snapshot ended.
     pub fn end_save(&mut self, result: &Result<(), String>, now: Time) {
         let running = self.saving.take();

@@ -45,6 +45,14 @@ impl Shared {
         self.waits.awaits_keys() || !self.watches.is_empty() || !self.readers.is_empty()
     }
 
+    /// Takes note of the time when it is told first. Save points count from then on.
+    pub(super) fn start(&mut self, now: Time) {
+        if self.started.is_none() {
+            self.started = Some(now);
+            self.persistence.last_save = now;
+        }
+    }
+
     /// Ends the wait of a client that does not speak with a reply that is not its command's.
     pub fn end_wait(&mut self, id: SessionId, write: impl FnOnce(&mut Reply<'_>, Nothing)) {
         let Some(client) = self.clients.get_mut(id) else { return };

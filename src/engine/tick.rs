@@ -16,7 +16,7 @@ impl Engine {
     /// Does what is due at `now`. To be called at [`next_deadline`](Engine::next_deadline), and as often besides as
     /// the host likes.
     pub fn tick(&mut self, now: Time) {
-        self.shared.started.get_or_insert(now);
+        self.shared.start(now);
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -28,6 +28,7 @@ impl Engine {
         self.expire(now);
         self.close_idle(now);
         self.save_if_due(now);
+        self.rewrite_if_due(now);
     }
 
     /// Returns when `tick` should be called next, if nothing else happens before.
@@ -52,7 +53,8 @@ impl Engine {
     fn has_chores(&self) -> bool {
         let config = &self.shared.config;
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
-        self.keyspace.has_volatile() || saves || config.timeout.get() > 0
+        let rewrites = self.shared.persistence.is_rewrite_due(config);
+        self.keyspace.has_volatile() || saves || rewrites || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {
@@ -90,7 +92,7 @@ impl Engine {
         let state = &mut self.shared.persistence;
         let soon = state.last_save_failed
             && state.last_try.is_some_and(|last| now < last.plus_seconds(RETRY_SECONDS));
-        if state.saving.is_some() || state.loading || soon {
+        if soon || !state.is_idle() {
             return;
         }
         let changes = dirty - state.saved_at_dirty;
@@ -99,8 +101,17 @@ impl Engine {
             changes >= point.changes && now > since.plus_seconds(point.seconds)
         };
         if changes > 0 && self.shared.config.save.iter().any(due) {
-            state.last_try = Some(now);
+            state.begin_save(dirty, now);
             self.shared.requests.push(Request::Save);
+        }
+    }
+
+    fn rewrite_if_due(&mut self, now: Time) {
+        let dirty = self.dirty();
+        let state = &mut self.shared.persistence;
+        if state.is_idle() && state.is_rewrite_due(&self.shared.config) {
+            state.begin_rewrite(dirty, now);
+            self.shared.requests.push(Request::Rewrite);
         }
     }
 }

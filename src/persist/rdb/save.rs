@@ -55,6 +55,7 @@ pub struct Saver {
     /// How much of the present value is written: bytes of a string, nodes of a list.
     begun: Option<usize>,
     keys: u64,
+    all_keys: u64,
 }
 
 #[derive(PartialEq)]
@@ -79,6 +80,7 @@ impl Saver {
             announced: Vec::new(),
             begun: None,
             keys: 0,
+            all_keys: keyspace.len() as u64,
         }
     }
 
@@ -104,9 +106,9 @@ impl Saver {
         if self.stage == Stage::Done { Progress::Done } else { Progress::Working }
     }
 
-    /// Returns how many keys are written.
-    pub fn keys(&self) -> u64 {
-        self.keys
+    /// Returns how many keys are written, and how many there are.
+    pub fn keys(&self) -> (u64, u64) {
+        (self.keys, self.all_keys)
     }
 
     fn sum(&mut self, bytes: &[u8]) {
