@@ -14,6 +14,8 @@
 //! ```
 
 #![deny(unsafe_code)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod base;
 pub mod commands;
@@ -26,6 +28,7 @@ pub mod spec;
 pub mod store;
 
 /// What knows sockets, files, clocks and JavaScript: one module a platform.
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod host {
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub mod native;

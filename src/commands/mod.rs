@@ -7,6 +7,8 @@ mod connection;
 mod debug;
 mod expiry;
 mod key;
+mod list;
+mod list_blocking;
 mod object;
 mod persistence;
 mod pubsub;
@@ -21,12 +23,14 @@ use crate::engine::Family;
 /// Every family there is.
 pub const ALL: &[&Family] = &[
     &client::CLIENT_FAMILY,
-    &config::CONFIG_FAMILY,
     &command::COMMAND_FAMILY,
+    &config::CONFIG_FAMILY,
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
     &key::KEY,
+    &list::LIST,
+    &list_blocking::LIST_BLOCKING,
     &object::OBJECT_FAMILY,
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,

@@ -280,7 +280,7 @@ command! {
 }
 
 fn mset(call: &mut Call<'_>) -> Result {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(Error::WrongArity("MSET"));
     }
     store_all(call);
@@ -310,7 +310,7 @@ command! {
 }
 
 fn msetnx(call: &mut Call<'_>) -> Result {
-    if call.args.len() % 2 == 0 {
+    if call.args.len().is_multiple_of(2) {
         return Err(Error::WrongArity("MSETNX"));
     }
     let taken = call.args.iter().skip(1).step_by(2).any(|key| call.db.exists(key));

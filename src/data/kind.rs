@@ -15,8 +15,6 @@ pub trait Kind {
     fn of_mut(value: ValueMut<'_>) -> Option<Self::Mut<'_>>;
     /// Returns a new value without contents.
     fn empty() -> NewValue<'static>;
-    /// Returns whether a collection has no elements left, so that its key must go. A string may be empty.
-    fn is_empty(value: &Self::Ref<'_>) -> bool;
 }
 
 impl Kind for Str<'_> {
@@ -36,10 +34,6 @@ impl Kind for Str<'_> {
     fn empty() -> NewValue<'static> {
         NewValue::Raw(b"")
     }
-
-    fn is_empty(_: &Str<'_>) -> bool {
-        false
-    }
 }
 
 impl Kind for List {
@@ -56,9 +50,5 @@ impl Kind for List {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::List(Box::default()))
-    }
-
-    fn is_empty(list: &&List) -> bool {
-        list.is_empty()
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::base::bytes::Bytes;
+use crate::base::number;
 use crate::base::time::Time;
 use crate::keyspace::Db;
-use crate::resp::{Args, Reply, Result};
+use crate::resp::{Args, Error, Reply, Result};
 
 use super::request::{Request, RequestId};
 use super::session::{Session, Turn};
@@ -45,6 +46,23 @@ impl Call<'_> {
             Some(i) => i..i + 1,
             None => keys,
         }
+    }
+
+    /// Returns whether the client has waited, and the command is run again because a key was touched.
+    pub fn is_resumed(&self) -> bool {
+        matches!(self.session.turn, Turn::Resumed { .. })
+    }
+
+    /// Reads the argument at `i` as the seconds to wait; returns the deadline, or none for 0.
+    pub fn timeout(&self, i: usize) -> Result<Option<Time>> {
+        let seconds = number::parse_float(self.args.at(i));
+        let seconds = seconds.ok_or(Error::Text("ERR timeout is not a float or out of range"))?;
+        let ms = (seconds * 1000.0).ceil();
+        // Redis counts in signed 64 bits, where a time that is too long overflows.
+        if ms < 0.0 || ms >= i64::MAX as f64 {
+            return Err(Error::Text("ERR timeout is negative"));
+        }
+        Ok((ms > 0.0).then(|| self.db.now.plus_millis(ms as u64)))
     }
 
     /// Waits for one of the keys at these places to be touched, then runs this command again.

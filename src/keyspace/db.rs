@@ -69,8 +69,11 @@ impl<'a> Db<'a> {
     /// Returns the value of a key to be changed.
     #[inline]
     pub fn write<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Mut<'_>>> {
+        let clock = access_clock(self.now);
         let Some(entry) = self.find_to_change(key) else { return Ok(None) };
-        K::of_mut(entry.into_mut().value_mut()).map(Some).ok_or(Error::WrongType)
+        let entry = entry.into_mut();
+        entry.set_clock(clock);
+        K::of_mut(entry.value_mut()).map(Some).ok_or(Error::WrongType)
     }
 
     /// Returns the value of a key to be changed; an empty one of its kind if there was none.
@@ -78,11 +81,16 @@ impl<'a> Db<'a> {
     pub fn write_or_new<K: Kind>(&mut self, key: &[u8]) -> Result<K::Mut<'_>> {
         let hash = self.hash_to_change(key);
         let clock = access_clock(self.now);
-        let entry = match self.table().slot(hash, key) {
+        let entry = match self.keyspace.dbs[self.index as usize].table.slot(hash, key) {
             Slot::Occupied(entry) => entry,
-            Slot::Vacant(place) => place.insert(Entry::new(key, K::empty(), None, clock)),
+            Slot::Vacant(place) => {
+                self.effects.note(self.index, key, Event::NEW);
+                place.insert(Entry::new(key, K::empty(), None, clock))
+            }
         };
-        K::of_mut(entry.into_mut().value_mut()).ok_or(Error::WrongType)
+        let entry = entry.into_mut();
+        entry.set_clock(clock);
+        K::of_mut(entry.value_mut()).ok_or(Error::WrongType)
     }
 
     pub fn exists(&mut self, key: &[u8]) -> bool {
@@ -200,13 +208,10 @@ impl<'a> Db<'a> {
         }
     }
 
-    /// Removes a key whose collection has become empty, and touches it with `del`.
-    pub fn remove_if_empty<K: Kind>(&mut self, key: &[u8]) {
-        let empty = |entry: &Entry| K::of(entry.value()).is_some_and(|value| K::is_empty(&value));
-        if self.find(key).is_some_and(|entry| empty(&entry)) {
-            self.remove(key);
-            self.touch(key, Event::DEL);
-        }
+    /// Removes a key whose collection has lost its last element, which the caller has touched it for; notes `del`.
+    pub fn remove_emptied(&mut self, key: &[u8]) {
+        self.remove(key);
+        self.note(key, Event::DEL);
     }
 
     /// Removes all keys of the database, and notes that.
@@ -230,6 +235,11 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn touch(&mut self, key: &[u8], event: Event) {
         self.effects.touch(self.index, key, event);
+    }
+
+    /// Notes what `touch` does, but counts no change: there is none, or it is a part of one that is counted.
+    pub fn touch_uncounted(&mut self, key: &[u8], event: Event) {
+        self.effects.touch_uncounted(self.index, key, event);
     }
 
     /// Notes that `key` is about to change with its whole database, for those who watch it.

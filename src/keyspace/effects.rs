@@ -75,6 +75,11 @@ impl Effects {
     #[inline]
     pub(super) fn touch(&mut self, db: u32, key: &[u8], event: Event) {
         self.changes += 1;
+        self.touch_uncounted(db, key, event);
+    }
+
+    #[inline]
+    pub(super) fn touch_uncounted(&mut self, db: u32, key: &[u8], event: Event) {
         if self.observed || self.classes.any(event.class) {
             self.touched.push(Touched { db, what: Happening::Changed(event) }, key);
         }
