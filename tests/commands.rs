@@ -4,24 +4,7 @@
 //! Every block is a test of its own in each place: `cargo test --test commands -- engine::string` runs those of one
 //! file in one place. `UPDATE=1` writes the answers of a real redis-server into the transcripts instead.
 
-#[path = "support/engine.rs"]
-mod engine;
-#[path = "support/matching.rs"]
-mod matching;
-#[path = "support/play.rs"]
-mod play;
-#[path = "support/printed.rs"]
-mod printed;
-#[path = "support/record.rs"]
-mod record;
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/site.rs"]
-mod site;
-#[path = "support/transcript.rs"]
-mod transcript;
-#[path = "support/words.rs"]
-mod words;
+mod support;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,18 +12,18 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use matching::is_open;
-use play::{Heard, play};
-use server::Server;
-use site::{InProcess, Pieces, Remote};
-use transcript::{Block, Place, read_folder};
+use support::matching::is_open;
+use support::play::{Heard, play};
+use support::server::Server;
+use support::site::{InProcess, Pieces, Remote};
+use support::transcript::{Block, Place, read_folder};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands");
     let blocks: Vec<Arc<Block>> = read_folder(&folder).into_iter().map(Arc::new).collect();
     if std::env::var_os("UPDATE").is_some() {
-        return record::record(&blocks, arguments.filter.as_deref());
+        return support::record::record(&blocks, arguments.filter.as_deref());
     }
     let redis = Arc::new(Pool::new(Server::redis));
     let mut trials = vec![];

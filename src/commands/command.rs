@@ -174,7 +174,8 @@ fn describe(reply: &mut Reply<'_>, table: &Table, known: &Known) {
     reply.bulk(spec.spelled().as_bytes());
     reply.int(spec.shape.arity().into());
     let moves = spec.moves_keys().then_some("movablekeys");
-    words(reply, spec.flags.names().chain(moves));
+    // Redis keeps this one to itself.
+    words(reply, spec.flags.without(Flags::MAY_REPLICATE).names().chain(moves));
     [first, last, step].into_iter().for_each(|n| reply.int(n));
     let categories: Vec<String> = known.categories().names().map(|name| format!("@{name}")).collect();
     words(reply, categories.iter().map(String::as_str));

@@ -1,0 +1,14 @@
+//! What several tests need: servers, engines, replies as redis-cli prints them, transcripts.
+
+// Every test compiles all of it and uses a part.
+#![allow(dead_code)]
+
+pub mod engine;
+pub mod matching;
+pub mod play;
+pub mod printed;
+pub mod record;
+pub mod server;
+pub mod site;
+pub mod transcript;
+pub mod words;
