@@ -7,6 +7,7 @@ mod connection;
 mod debug;
 mod expiry;
 mod key;
+mod lcs;
 mod list;
 mod list_blocking;
 mod object;
@@ -29,6 +30,7 @@ pub const ALL: &[&Family] = &[
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
     &key::KEY,
+    &lcs::LCS_FAMILY,
     &list::LIST,
     &list_blocking::LIST_BLOCKING,
     &object::OBJECT_FAMILY,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::base::bytes::Bytes;
-use crate::base::number;
+use crate::base::long_double::LongDouble;
 use crate::base::time::Time;
 use crate::keyspace::Db;
 use crate::resp::{Args, Error, Reply, Result};
@@ -55,14 +55,11 @@ impl Call<'_> {
 
     /// Reads the argument at `i` as the seconds to wait; returns the deadline, or none for 0.
     pub fn timeout(&self, i: usize) -> Result<Option<Time>> {
-        let seconds = number::parse_float(self.args.at(i));
+        let seconds = LongDouble::parse(self.args.at(i));
         let seconds = seconds.ok_or(Error::Text("ERR timeout is not a float or out of range"))?;
-        let ms = (seconds * 1000.0).ceil();
-        // Redis counts in signed 64 bits, where a time that is too long overflows.
-        if ms < 0.0 || ms >= i64::MAX as f64 {
-            return Err(Error::Text("ERR timeout is negative"));
-        }
-        Ok((ms > 0.0).then(|| self.db.now.plus_millis(ms as u64)))
+        let ms =
+            u64::try_from(seconds.ceil_product(1000)).map_err(|_| Error::Text("ERR timeout is negative"))?;
+        Ok((ms > 0).then(|| self.db.now.plus_millis(ms)))
     }
 
     /// Waits for one of the keys at these places to be touched, then runs this command again.
