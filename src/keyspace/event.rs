@@ -54,8 +54,8 @@ impl Classes {
         let every = self.has(Self::EVERY);
         let mut letters = String::from(if every { "A" } else { "" });
         for name in ["g", "$", "l", "s", "h", "z", "x", "e", "t", "d", "n", "K", "E", "m"] {
-            let class = Self::named(name).filter(|class| self.has(*class));
-            if class.is_some_and(|class| !(every && Self::EVERY.has(class))) {
+            let class = Self::ALL.iter().find(|(_, letter)| *letter == name).map(|(class, _)| *class);
+            if class.is_some_and(|class| self.has(class) && !(every && Self::EVERY.has(class))) {
                 letters.push_str(name);
             }
         }

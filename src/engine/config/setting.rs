@@ -180,10 +180,10 @@ macro_rules! words {
 words! {
     /// When the log reaches the disk.
     AppendFsync {
-        /// Before the reply to a change is sent.
-        Always = "always",
         /// At most a second later.
         EverySecond = "everysec",
+        /// Before the reply to a change is sent.
+        Always = "always",
         /// Whenever the system or the page is idle.
         No = "no",
     }
