@@ -205,8 +205,8 @@ fn list(call: &mut Call<'_>) -> Result {
     } else if options.len() > 1 && options.word("ID") {
         let mut ids = vec![];
         while !options.is_empty() {
-            let id = number::parse_int(options.take()?).filter(|id| *id > 0);
-            ids.push(SessionId(id.ok_or(Error::Text("ERR Invalid client ID"))? as u64));
+            let id = number::parse_int(options.take()?).ok_or(Error::Text("ERR Invalid client ID"))?;
+            ids.push(SessionId(id as u64));
         }
         wanted.ids = Some(ids);
     }

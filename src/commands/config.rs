@@ -2,7 +2,7 @@
 
 use crate::base::glob::{self, Case};
 use crate::command;
-use crate::engine::config::{Changes, Config, PARAMETERS};
+use crate::engine::config::{Changes, Config, PARAMETERS, Parameter};
 use crate::engine::{Call, Family, Request};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
@@ -49,13 +49,26 @@ command! {
 
 fn get(call: &mut Call<'_>) -> Result {
     let config = &call.shared.config;
-    let asked = |name: &str| {
-        call.args.iter().skip(2).any(|pattern| glob::matches(pattern, name.as_bytes(), Case::Ignored))
+    let mut found: Vec<(String, String)> = vec![];
+    let mut add = |name: &str, parameter: &Parameter| {
+        if !found.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            found.push((name.to_string(), (parameter.get)(config)));
+        }
     };
-    let mut found = vec![];
-    for parameter in PARAMETERS {
-        let names = [Some(parameter.name), parameter.alias].into_iter().flatten();
-        found.extend(names.filter(|name| asked(name)).map(|name| (name, (parameter.get)(config))));
+    for pattern in call.args.iter().skip(2) {
+        if !pattern.iter().any(|byte| b"*?[".contains(byte)) {
+            let name = String::from_utf8_lossy(pattern);
+            if let Some(parameter) = Config::parameter(&name) {
+                add(&name, parameter);
+            }
+            continue;
+        }
+        for parameter in PARAMETERS {
+            let names = [Some(parameter.name), parameter.alias].into_iter().flatten();
+            for name in names.filter(|name| glob::matches(pattern, name.as_bytes(), Case::Ignored)) {
+                add(name, parameter);
+            }
+        }
     }
     call.reply.map(found.len());
     for (name, value) in found {

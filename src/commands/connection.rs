@@ -126,7 +126,7 @@ fn hello(call: &mut Call<'_>) -> Result {
     }
     if !call.session.authenticated {
         return Err(Error::Text(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
              <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
              the same time",
         ));

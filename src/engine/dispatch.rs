@@ -117,13 +117,25 @@ fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
 
 /// Answers with an error before the command has run; a transaction that is being queued fails with it.
 fn refuse(call: &mut Call<'_>, error: &Error) {
-    if let Some(transaction) = &mut call.session.transaction
-        && call.session.turn == Turn::Sent
-    {
-        transaction.failed = true;
-    }
     call.shared.measure.error(error);
+    if call.session.turn == Turn::Sent {
+        if call.args.is(0, "EXEC") {
+            return abort(call, error);
+        }
+        if let Some(transaction) = &mut call.session.transaction {
+            transaction.failed = true;
+        }
+    }
     call.reply.error(error);
+}
+
+/// Ends the transaction whose EXEC was refused.
+fn abort(call: &mut Call<'_>, error: &Error) {
+    call.session.transaction = None;
+    call.shared.watches.unwatch(call.session);
+    let text = error.text();
+    let why = text.split_once(' ').map_or(&*text, |(_, why)| why);
+    call.reply.error(&Error::said(format!("EXECABORT Transaction discarded because of: {why}")));
 }
 
 fn is_queued(name: &str) -> bool {
@@ -150,7 +162,9 @@ fn remember_keys(call: &mut Call<'_>, place: usize) {
         }
         call.shared.readers.shrink(call.shared.config.tracking_table_max_keys.get() as usize);
     }
-    if spec.name != "CLIENT CACHING" && call.session.turn == Turn::Sent {
+    // What CLIENT CACHING said holds for a whole transaction.
+    if spec.name != "CLIENT CACHING" && call.session.turn == Turn::Sent && call.session.transaction.is_none()
+    {
         tracking.end_caching();
     }
 }

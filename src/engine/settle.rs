@@ -96,7 +96,7 @@ impl Engine {
                 self.shared.clients.tell(id, |client| {
                     let protocol = client.session.protocol;
                     if protocol == Protocol::Resp3 {
-                        write_invalidation(&mut Reply::new(&mut client.out, protocol), &due);
+                        write_invalidations(&mut Reply::new(&mut client.out, protocol), &due);
                     }
                 });
                 continue;
@@ -105,7 +105,7 @@ impl Engine {
                 self.shared.clients.tell(redirect, |client| {
                     let protocol = client.session.protocol;
                     if protocol == Protocol::Resp3 || client.session.subscriptions.count() > 0 {
-                        write_invalidation(&mut Reply::new(&mut client.out, protocol), &due);
+                        write_invalidations(&mut Reply::new(&mut client.out, protocol), &due);
                     }
                 });
             } else {
@@ -139,7 +139,28 @@ impl Engine {
     }
 }
 
-fn write_invalidation(reply: &mut Reply<'_>, due: &Due) {
+fn write_invalidations(reply: &mut Reply<'_>, due: &Due) {
+    match due {
+        Due::Everything => {
+            begin_invalidation(reply);
+            reply.null_array();
+        }
+        Due::Prefixed(keys) => {
+            begin_invalidation(reply);
+            reply.array(keys.len());
+            keys.iter().for_each(|key| reply.bulk(key));
+        }
+        Due::Read(keys) => {
+            for key in keys {
+                begin_invalidation(reply);
+                reply.array(1);
+                reply.bulk(key);
+            }
+        }
+    }
+}
+
+fn begin_invalidation(reply: &mut Reply<'_>) {
     if reply.protocol() == Protocol::Resp3 {
         reply.push(2);
         reply.bulk(b"invalidate");
@@ -147,12 +168,5 @@ fn write_invalidation(reply: &mut Reply<'_>, due: &Due) {
         reply.push(3);
         reply.bulk(b"message");
         reply.bulk(b"__redis__:invalidate");
-    }
-    match due {
-        Due::Everything => reply.null_array(),
-        Due::Keys(keys) => {
-            reply.array(keys.len());
-            keys.iter().for_each(|key| reply.bulk(key));
-        }
     }
 }

@@ -58,14 +58,17 @@ pub struct Readers {
     prefixes: BTreeMap<Bytes, BTreeSet<SessionId>>,
     /// How many clients track.
     clients: BTreeSet<SessionId>,
-    /// Messages of the unit: for each client the keys, or `None` for everything.
+    /// Messages of the unit.
     due: BTreeMap<SessionId, Due>,
 }
 
 /// What one client is to be told.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
-    Keys(Vec<Bytes>),
+    /// A message for each key that the client has read, in the order of the changes.
+    Read(Vec<Bytes>),
+    /// One message for all keys with the client's prefixes.
+    Prefixed(BTreeSet<Bytes>),
     Everything,
 }
 
@@ -146,7 +149,10 @@ impl Readers {
             .filter(|id| !spared(*id))
             .collect();
         for id in told {
-            self.owe(id, &key);
+            let due = self.due.entry(id).or_insert_with(|| Due::Prefixed(BTreeSet::new()));
+            if let Due::Prefixed(keys) = due {
+                keys.insert(key.clone());
+            }
         }
     }
 
@@ -158,11 +164,9 @@ impl Readers {
         }
     }
 
+    /// A key that was read is told once, since it is forgotten with that.
     fn owe(&mut self, id: SessionId, key: &Bytes) {
-        let due = self.due.entry(id).or_insert_with(|| Due::Keys(vec![]));
-        if let Due::Keys(keys) = due
-            && keys.last() != Some(key)
-        {
+        if let Due::Read(keys) = self.due.entry(id).or_insert_with(|| Due::Read(vec![])) {
             keys.push(key.clone());
         }
     }

@@ -11,6 +11,16 @@ use redlet::resp::SessionId;
 pub const BEGINNING: Time = Time::from_millis(1_700_000_000_000);
 const SEED: u128 = 0x5EED;
 
+/// As the servers are started that transcripts are compared with.
+fn config() -> Config {
+    let mut config = Config::default();
+    for (name, value) in [("save", ""), ("enable-debug-command", "yes")] {
+        let parameter = Config::parameter(name).expect("a parameter");
+        (parameter.set)(&mut config, value).expect("a valid value");
+    }
+    config
+}
+
 /// An engine and the connections of named clients.
 pub struct Host {
     pub engine: Engine,
@@ -28,7 +38,7 @@ struct Connection {
 
 impl Host {
     pub fn new() -> Self {
-        let mut engine = Engine::new(commands::ALL, Config::default(), SEED);
+        let mut engine = Engine::new(commands::ALL, config(), SEED);
         engine.set_logging(true);
         Self { engine, now: BEGINNING, clients: BTreeMap::new() }
     }
