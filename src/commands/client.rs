@@ -486,7 +486,12 @@ fn unblock(call: &mut Call<'_>) -> Result {
         4 if call.args.is(3, "TIMEOUT") => false,
         4 if call.args.is(3, "ERROR") => true,
         4 => return Err(Error::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => return Err(Error::Syntax),
+        _ => {
+            let sub = String::from_utf8_lossy(call.args.at(1));
+            return Err(Error::said(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{sub}'. Try CLIENT HELP."
+            )));
+        }
     };
     let id = SessionId(call.args.int(2)? as u64);
     let waits = call.shared.clients.get(id).is_some_and(|client| client.session.waits_for_keys());

@@ -92,7 +92,10 @@ impl Host {
             match what {
                 Request::Close(id) => self.close(id),
                 Request::Resume(id) => self.give(id),
-                Request::Sleep { until } => self.now = self.now.max(until),
+                Request::Sleep { until } => {
+                    self.now = self.now.max(until);
+                    self.engine.answer(request, Answer::Done, self.now);
+                }
                 _ => self.engine.answer(request, Answer::Done, self.now),
             }
             self.deliver();

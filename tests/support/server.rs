@@ -60,7 +60,7 @@ impl Server {
         stream.set_nodelay(true).expect("a TCP socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
         let address = stream.local_addr().expect("a connected socket").to_string();
-        Connection { stream, address, unread: vec![], closed: false }
+        Connection { stream, address, unread: vec![], closed: false, ended: false }
     }
 }
 
@@ -77,7 +77,9 @@ pub struct Connection {
     /// The client's, as CLIENT LIST shows it.
     pub address: String,
     unread: Vec<u8>,
+    /// Closed since the last `clear`, and closed before it.
     closed: bool,
+    ended: bool,
 }
 
 impl Connection {
@@ -118,10 +120,13 @@ impl Connection {
     /// Forgets what has arrived.
     pub fn clear(&mut self) {
         self.unread.clear();
-        self.closed = false;
+        self.ended |= std::mem::take(&mut self.closed);
     }
 
     fn read(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
         let mut bytes = [0; 16 * 1024];
         match self.stream.read(&mut bytes) {
             Ok(0) => self.closed = true,
