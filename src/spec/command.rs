@@ -21,6 +21,8 @@ macro_rules! command {
     ) => {
         $vis const $name: $crate::engine::Command = {
             const NAME: &str = $crate::command!(@name $name $($full)?);
+            const ACCESS: &[$crate::spec::Access] =
+                &[$($($crate::spec::Access::NONE $(.or($crate::spec::Access::$access))+),+)?];
             $crate::engine::Command {
                 spec: $crate::spec::Spec {
                     name: NAME,
@@ -33,8 +35,10 @@ macro_rules! command {
                     complexity: $complexity,
                     flags: $crate::spec::Flags::NONE $($(.or($crate::spec::Flags::$flag))+)?,
                     also: $crate::spec::Categories::NONE $($(.or($crate::spec::Categories::$also))+)?,
-                    access: &[$($($crate::spec::Access::NONE $(.or($crate::spec::Access::$access))+),+)?],
-                    shape: $crate::spec::Shape::parse(NAME, $syntax)$(.with_arity($arity))?,
+                    access: ACCESS,
+                    shape: $crate::spec::Shape::parse(NAME, $syntax)
+                        $(.with_arity($arity))?
+                        .with_groups(ACCESS.len()),
                 },
                 run: $run,
             }

@@ -61,7 +61,7 @@ impl Group {
             KeySpec::Range { begin, last, step, limit } => {
                 let Some(first) = place(spec, begin, args) else { return Ok(Self::default()) };
                 let end = match (last, limit) {
-                    (0, _) => first + 1,
+                    (0.., _) => first + last as usize + 1,
                     (_, 0 | 1) => (n as isize + last as isize + 1).max(0) as usize,
                     (_, limit) => first + n.saturating_sub(first) / limit as usize,
                 };

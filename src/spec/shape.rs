@@ -56,6 +56,26 @@ impl Shape {
         self
     }
 
+    /// Returns the same shape with single keys joined that stand side by side and are used alike: those beyond the
+    /// number of `groups` whose use is declared, if any is. LCS reads two keys of one group; LMOVE has two groups.
+    pub const fn with_groups(mut self, groups: usize) -> Self {
+        while 0 < groups
+            && groups < self.keys.len()
+            && let KeySpec::Range { begin: Begin::At(first), last, step: 1, limit: 0 } = self.keys[groups - 1]
+            && let KeySpec::Range { begin: Begin::At(next), last: 0, step: 1, limit: 0 } = self.keys[groups]
+            && next as i8 == first as i8 + last + 1
+        {
+            let begin = Begin::At(first);
+            self.keys[groups - 1] = KeySpec::Range { begin, last: last + 1, step: 1, limit: 0 };
+            let mut i = groups;
+            while i < self.keys.len() {
+                self.keys[i] = if i + 1 < self.keys.len() { self.keys[i + 1] } else { KeySpec::None };
+                i += 1;
+            }
+        }
+        self
+    }
+
     /// Returns whether a call of `n` arguments, the name included, can be right.
     #[inline]
     pub const fn admits(&self, n: usize) -> bool {
