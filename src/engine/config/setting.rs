@@ -1,7 +1,9 @@
 //! The types of parameters: how each is read and shown.
 
 use crate::base::number;
+use crate::base::time::Time;
 use crate::engine::session::Peer;
+use crate::engine::session::Session;
 use crate::keyspace::Classes;
 
 /// A type that a parameter can have.
@@ -304,12 +306,34 @@ pub struct OutputLimit {
     pub soft_seconds: u64,
 }
 
+impl OutputLimit {
+    /// Returns whether `waiting` bytes are too many at `now`. Since when they are more than the soft limit is kept
+    /// in `over_since`, between calls for one client.
+    pub fn is_exceeded(self, waiting: u64, over_since: &mut Option<Time>, now: Time) -> bool {
+        if self.hard > 0 && waiting >= self.hard {
+            return true;
+        }
+        if self.soft == 0 || waiting < self.soft {
+            *over_since = None;
+            return false;
+        }
+        now > over_since.get_or_insert(now).plus_seconds(self.soft_seconds)
+    }
+}
+
 /// The limits of each kind of client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClientLimits {
     pub normal: OutputLimit,
     pub replica: OutputLimit,
     pub pubsub: OutputLimit,
+}
+
+impl ClientLimits {
+    /// Returns the limit of a client's kind.
+    pub fn of(&self, session: &Session) -> OutputLimit {
+        if session.subscriptions.count() > 0 { self.pubsub } else { self.normal }
+    }
 }
 
 impl Setting for ClientLimits {
