@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use crate::base::time::Time;
+
 /// A stream of bytes that never blocks.
 pub enum Link {
     Tcp(TcpStream),
@@ -65,6 +67,8 @@ pub struct Connection {
     full: bool,
     /// Ends once the output is sent.
     pub closing: bool,
+    /// Since when more output waits than the soft limit allows.
+    pub over_since: Option<Time>,
 }
 
 /// What came of sending.
@@ -79,12 +83,17 @@ pub enum Sent {
 
 impl Connection {
     pub fn new(link: Link) -> Self {
-        Self { link, rest: vec![], sent: 0, full: false, closing: false }
+        Self { link, rest: vec![], sent: 0, full: false, closing: false, over_since: None }
     }
 
-    /// Says that the socket has room.
-    pub fn has_room(&mut self) {
-        self.full = false;
+    /// Says that the socket has room; returns whether that is news.
+    pub fn has_room(&mut self) -> bool {
+        std::mem::replace(&mut self.full, false)
+    }
+
+    /// Returns how much of its output is still to be sent.
+    pub fn unsent(&self, out: &[u8]) -> usize {
+        out.len() - self.sent
     }
 
     /// Sends what it can of `out`, and takes away what is sent.

@@ -23,6 +23,21 @@ pub enum Listener {
 }
 
 impl Listener {
+    pub fn tcp(socket: std::net::TcpListener) -> Self {
+        Listener::Tcp(TcpListener::from_std(socket))
+    }
+
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Listener::Unix { .. })
+    }
+
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Listener::Tcp(listener) => registry.deregister(listener),
+            Listener::Unix { listener, .. } => registry.deregister(listener),
+        }
+    }
+
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Listener::Tcp(listener) => registry.register(listener, token, Interest::READABLE),

@@ -43,6 +43,11 @@ impl Log {
         Ok(())
     }
 
+    /// Changes which lines are written.
+    pub fn set_level(&self, least: LogLevel) {
+        self.settings().least = least;
+    }
+
     /// Says that the configuration is read: the lines from now on are a running server's.
     pub fn configured(&self) {
         self.settings().role = 'M';

@@ -1,24 +1,27 @@
 //! `redlet-server`: the engine behind sockets and files, in one thread.
 
+mod bell;
 mod clock;
 mod connection;
+mod duties;
+mod facts;
+mod files;
 mod listen;
 mod log;
 mod options;
 mod server;
+mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::engine::Config;
+use crate::engine::{Config, REDIS_VERSION};
 
 use log::Log;
 use options::{Asked, Failure};
 use server::Server;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The Redis whose behaviour this is.
-pub const REDIS_VERSION: &str = "7.0.15";
 
 const USAGE: &str = "\
 Usage: redlet-server [/path/to/redis.conf] [options] [-]
@@ -68,7 +71,7 @@ pub fn run(words: &[String]) -> ExitCode {
         eprintln!("\nCan't open the log file: {}", options::plain(&error));
         return ExitCode::FAILURE;
     }
-    match serve(config, &log) {
+    match serve(config, sources.test_clock, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             log.warning(format_args!("{text}"));
@@ -77,15 +80,23 @@ pub fn run(words: &[String]) -> ExitCode {
     }
 }
 
-fn serve(config: Config, log: &Arc<Log>) -> Result<(), String> {
+fn serve(config: Config, test_clock: bool, log: &Arc<Log>) -> Result<(), String> {
     if config.daemonize {
         return Err("daemonize is not supported: let a service manager run it, or a shell's &.".into());
     }
     announce(&config, log);
-    let mut server = Server::new(config, log.clone())?;
+    let unixsocket = config.unixsocket.clone();
+    let has_tcp = config.port.get() > 0;
+    let mut server = Server::new(config, test_clock, log.clone())?;
     server.listen()?;
-    log.notice(format_args!("Ready to accept connections"));
-    server.run().map_err(|error| format!("Can't wait for readiness: {error}"))
+    server.load()?;
+    if has_tcp {
+        log.notice(format_args!("Ready to accept connections"));
+    }
+    if !unixsocket.is_empty() {
+        log.notice(format_args!("The server is now ready to accept connections at {unixsocket}"));
+    }
+    server.run()
 }
 
 fn announce(config: &Config, log: &Log) {

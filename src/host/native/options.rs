@@ -24,6 +24,8 @@ pub struct Sources {
     pub stdin: bool,
     /// Lines of a redis.conf.
     pub options: String,
+    /// Whether a test says what time it is.
+    pub test_clock: bool,
 }
 
 /// Why there is no configuration.
@@ -42,8 +44,9 @@ pub fn read_command_line(words: &[String]) -> Asked {
         [word] if word == "-h" || word == "--help" => return Asked::Help,
         _ => {}
     }
-    let mut sources = Sources::default();
-    let mut words = words.iter().peekable();
+    let is_clock = |word: &&String| *word == "--test-clock";
+    let mut sources = Sources { test_clock: words.iter().any(|word| is_clock(&word)), ..Sources::default() };
+    let mut words = words.iter().filter(|word| !is_clock(word)).peekable();
     if let Some(file) = words.next_if(|word| !word.starts_with('-')) {
         sources.file = Some(file.clone());
     }

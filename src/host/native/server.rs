@@ -3,20 +3,24 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpListener;
 use mio::{Events, Poll, Token};
 
-use super::clock::Clock;
+use super::bell::{Bell, News};
+use super::clock::{self, Clock, Stopwatch};
 use super::connection::{Connection, Link, Sent};
-use super::listen::{self, Listener};
+use super::facts;
+use super::files::Files;
+use super::listen::Listener;
 use super::log::Log;
+use super::signals::Signals;
 use crate::base::time::Time;
-use crate::commands;
-use crate::engine::{Config, Engine, Peer, Request};
+use crate::engine::{Config, Peer};
 use crate::resp::SessionId;
+use crate::store::Store;
 
 /// Bytes of input that are read at once.
 const READ_SIZE: usize = 64 * 1024;
@@ -25,92 +29,121 @@ const READS_A_TURN: usize = 4;
 /// Clients that are accepted in a turn.
 const ACCEPTS_A_TURN: usize = 1000;
 const EVENTS_A_TURN: usize = 1024;
+
 /// Tokens below are listeners'; a session's token is its number further on.
 const SESSIONS: usize = 1024;
+const BELL: Token = Token(SESSIONS - 1);
+const SIGNALS: Token = Token(SESSIONS - 2);
 
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
 const PROTECTED: &[u8] = b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
 
-/// An engine and everything that connects it to the world.
+/// A store and everything that connects it to the world.
 pub struct Server {
-    engine: Engine,
-    poll: Poll,
-    clock: Clock,
-    log: Arc<Log>,
-    listeners: Vec<Listener>,
-    connections: HashMap<SessionId, Connection>,
+    pub(super) store: Store,
+    pub(super) poll: Poll,
+    pub(super) clock: Clock,
+    pub(super) log: Arc<Log>,
+    pub(super) files: Files,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) connections: HashMap<SessionId, Connection>,
+    /// Who took less output than there was, and may have too much waiting.
+    pub(super) crowded: Vec<SessionId>,
     /// What was read last; reused.
     input: Vec<u8>,
     /// Who had more to read than a turn allows.
     unfinished: Vec<SessionId>,
+    /// Whose input has ended: gone once they were sent what their last commands have said.
+    pub(super) ended: Vec<SessionId>,
+    signals: Signals,
+    news: Receiver<News>,
+    pub(super) looked_after: Stopwatch,
+    pub(super) stopped: bool,
 }
 
 impl Server {
-    pub fn new(config: Config, log: Arc<Log>) -> Result<Self, String> {
+    /// Makes a server that listens nowhere yet; `test_clock` as [`clock`] says.
+    pub fn new(config: Config, test_clock: bool, log: Arc<Log>) -> Result<Self, String> {
         let mut seed = [0; 16];
         rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| format!("The system gives no random bytes: {error}"))?;
+        let cannot_wait = |error: io::Error| format!("The system can't wait for readiness: {error}");
+        let poll = Poll::new().map_err(cannot_wait)?;
+        let (bell, news) = Bell::hang(&poll, BELL).map_err(cannot_wait)?;
+        let signals = Signals::register(&poll, SIGNALS).map_err(cannot_wait)?;
+        let files = Files::new(&config, bell.clone(), log.clone());
+        if test_clock {
+            clock::listen_to_input(bell).map_err(cannot_wait)?;
+        }
+        let mut store = Store::new(config, u128::from_le_bytes(seed));
+        facts::tell_once(store.engine_mut().shared_mut());
         Ok(Self {
-            engine: Engine::new(commands::ALL, config, u128::from_le_bytes(seed)),
-            poll: Poll::new().map_err(|error| format!("The system can't wait for readiness: {error}"))?,
-            clock: Clock,
+            store,
+            poll,
+            clock: Clock::new(test_clock),
             log,
+            files,
             listeners: vec![],
             connections: HashMap::new(),
+            crowded: vec![],
             input: vec![0; READ_SIZE],
             unfinished: vec![],
+            ended: vec![],
+            signals,
+            news,
+            looked_after: Stopwatch::start(),
+            stopped: false,
         })
     }
 
-    /// Listens wherever the configuration says.
-    pub fn listen(&mut self) -> Result<(), String> {
-        let config = &self.engine.shared().config;
-        let port = config.port.get() as u16;
-        if port > 0 {
-            let listeners = listen::bind_tcp(port, config, &self.log)
-                .map_err(|_| format!("Failed listening on port {port} (TCP), aborting."))?;
-            let listeners =
-                listeners.into_iter().map(|listener| Listener::Tcp(TcpListener::from_std(listener)));
-            self.listeners.extend(listeners);
-        }
-        if !config.unixsocket.is_empty() {
-            let listener = listen::bind_unix(&config.unixsocket, config)
-                .map_err(|error| format!("Failed opening Unix socket: bind: {error}"))?;
-            self.listeners.push(listener);
-        }
-        if self.listeners.is_empty() {
-            return Err("Configured to not listen anywhere, exiting.".into());
-        }
-        for (i, listener) in self.listeners.iter_mut().enumerate() {
-            listener.register(self.poll.registry(), Token(i)).map_err(|error| error.to_string())?;
-        }
-        Ok(())
+    /// Loads what another run has kept.
+    pub fn load(&mut self) -> Result<(), String> {
+        let now = self.clock.now();
+        self.files.load(&mut self.store, now)
     }
 
-    /// Serves until told to stop.
-    pub fn run(&mut self) -> io::Result<()> {
+    /// Serves until told to stop. An error is what the server dies of.
+    pub fn run(&mut self) -> Result<(), String> {
         let mut events = Events::with_capacity(EVENTS_A_TURN);
         loop {
-            self.wait(&mut events)?;
+            self.wait(&mut events).map_err(|error| format!("Can't wait for readiness: {error}"))?;
             let now = self.clock.now();
             for id in std::mem::take(&mut self.unfinished) {
                 self.read(id, true, now);
             }
+            let mut rang = false;
             for event in &events {
-                self.ready(event, now);
+                match event.token() {
+                    BELL => rang = true,
+                    SIGNALS => self.stop_if_told(now),
+                    Token(listener) if listener < SESSIONS => self.accept(listener, now),
+                    Token(token) => self.ready(SessionId((token - SESSIONS) as u64), event, now),
+                }
             }
-            self.engine.tick(now);
-            while self.finish(now) {}
+            self.store.tick(now);
+            self.finish(now)?;
+            if rang {
+                self.hear(now)?;
+            }
+            self.files.step(&mut self.store);
+            self.look_after(now);
+            if self.stopped {
+                return Ok(());
+            }
         }
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let until = match self.engine.next_deadline() {
-            _ if !self.unfinished.is_empty() => Some(Duration::ZERO),
-            None => None,
-            Some(deadline) => Some(Duration::from_micros(deadline.micros_since(self.clock.now()))),
-        };
-        match self.poll.poll(events, until) {
+        let mut longest = self.files.wait_at_most();
+        if !self.unfinished.is_empty() {
+            longest = Some(Duration::ZERO);
+        }
+        if !self.crowded.is_empty() {
+            longest = longest.into_iter().chain([Duration::from_millis(100)]).min();
+        }
+        let deadline = self.store.next_deadline().and_then(|deadline| self.clock.until(deadline));
+        longest = longest.into_iter().chain(deadline).min();
+        match self.poll.poll(events, longest) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 events.clear();
                 Ok(())
@@ -119,20 +152,40 @@ impl Server {
         }
     }
 
-    fn ready(&mut self, event: &Event, now: Time) {
-        let Token(token) = event.token();
-        if token < SESSIONS {
-            return self.accept(token, now);
+    /// Takes in what other threads have told.
+    fn hear(&mut self, now: Time) -> Result<(), String> {
+        while let Ok(news) = self.news.try_recv() {
+            match news {
+                News::Written { number, result } => self.files.written(&mut self.store, number, result, now),
+                News::Pass(micros) => self.pass(micros)?,
+                News::InputEnded => self.end_without_saving(),
+            }
+            self.finish(self.clock.now())?;
         }
-        let id = SessionId((token - SESSIONS) as u64);
-        if event.is_writable()
-            && let Some(connection) = self.connections.get_mut(&id)
-        {
-            connection.has_room();
-            self.send(id, now);
+        Ok(())
+    }
+
+    /// Lets a test's time pass, and the engine do what is due meanwhile.
+    fn pass(&mut self, micros: u64) -> Result<(), String> {
+        let end = self.clock.now().plus_micros(micros);
+        while let Some(due) = self.store.next_deadline().filter(|due| *due < end) {
+            self.tick_at(due.max(self.clock.now()))?;
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.read(id, event.is_read_closed() || event.is_error(), now);
+        self.tick_at(end)?;
+        clock::tell(end);
+        Ok(())
+    }
+
+    fn tick_at(&mut self, moment: Time) -> Result<(), String> {
+        self.clock.set(moment);
+        self.store.tick(moment);
+        self.finish(moment)
+    }
+
+    fn stop_if_told(&mut self, now: Time) {
+        if let Some(signal) = self.signals.take() {
+            self.log.warning(format_args!("Received {signal} scheduling shutdown..."));
+            self.shut_down_by_signal(now);
         }
     }
 
@@ -140,7 +193,7 @@ impl Server {
 
     fn accept(&mut self, listener: usize, now: Time) {
         for _ in 0..ACCEPTS_A_TURN {
-            match self.listeners[listener].accept(&self.engine.shared().config) {
+            match self.listeners[listener].accept(&self.store.engine().shared().config) {
                 Ok((link, peer, foreign)) => self.admit(link, peer, foreign, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -153,36 +206,48 @@ impl Server {
 
     /// Makes a session of a connection, or says why not and drops it.
     fn admit(&mut self, mut link: Link, peer: Peer, foreign: bool, now: Time) {
-        let config = &self.engine.shared().config;
+        let config = &self.store.engine().shared().config;
         let refusal = if self.connections.len() as i64 >= config.maxclients.get() {
             Some(TOO_MANY)
-        } else if foreign && config.protected_mode && config.requirepass.is_empty() {
+        } else if foreign && is_protected(config) {
             Some(PROTECTED)
         } else {
             None
         };
         if let Some(refusal) = refusal {
-            self.engine.shared_mut().measure.rejected_connections += 1;
+            self.store.engine_mut().shared_mut().measure.rejected_connections += 1;
             // A socket that has just been made takes a line, or there is nobody any more.
             let _ = link.write(refusal);
             return;
         }
         self.log.verbose(format_args!("Accepted {}", peer.address));
-        let id = self.engine.connect(peer, now);
+        let id = self.store.connect(peer, now);
         let token = Token(SESSIONS + id.0 as usize);
         if let Err(error) = link.register(self.poll.registry(), token) {
             self.log.warning(format_args!("Accepting client connection: {error}"));
-            self.engine.disconnect(id, now);
+            self.store.disconnect(id, now);
             return;
         }
         self.connections.insert(id, Connection::new(link));
     }
 
-    fn drop_connection(&mut self, id: SessionId, now: Time) {
+    pub(super) fn drop_connection(&mut self, id: SessionId, now: Time) {
         if let Some(mut connection) = self.connections.remove(&id) {
             // The socket is closed next, which deregisters it whatever this says.
             let _ = connection.link.deregister(self.poll.registry());
-            self.engine.disconnect(id, now);
+            self.store.disconnect(id, now);
+        }
+    }
+
+    fn ready(&mut self, id: SessionId, event: &Event, now: Time) {
+        if event.is_writable()
+            && let Some(connection) = self.connections.get_mut(&id)
+            && connection.has_room()
+        {
+            self.send(id, now);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(id, event.is_read_closed() || event.is_error(), now);
         }
     }
 
@@ -197,17 +262,9 @@ impl Server {
                 return;
             }
             match connection.link.read(&mut self.input) {
-                Ok(0) => return self.drop_connection(id, now),
+                Ok(0) => return self.ended.push(id),
                 Ok(n) => {
-                    let input = &self.input[..n];
-                    if connection.rest.is_empty() {
-                        let taken = self.engine.receive(id, input, now);
-                        connection.rest.extend_from_slice(&input[taken..]);
-                    } else {
-                        connection.rest.extend_from_slice(input);
-                        let taken = self.engine.receive(id, &connection.rest, now);
-                        connection.rest.drain(..taken);
-                    }
+                    take_in(&mut self.store, id, connection, &self.input[..n], now);
                     if n < self.input.len() && !to_the_end {
                         return;
                     }
@@ -221,8 +278,8 @@ impl Server {
     }
 
     /// Sends what a client has not been sent yet.
-    fn send(&mut self, id: SessionId, now: Time) {
-        let (Some(connection), Some(out)) = (self.connections.get_mut(&id), self.engine.output(id)) else {
+    pub(super) fn send(&mut self, id: SessionId, now: Time) {
+        let (Some(connection), Some(out)) = (self.connections.get_mut(&id), self.store.output(id)) else {
             return;
         };
         match connection.send(out) {
@@ -231,49 +288,22 @@ impl Server {
             Sent::Lost => self.drop_connection(id, now),
         }
     }
+}
 
-    // After the engine has run ----------------------------------------------------------------------------------
+/// Says whether clients of other machines are refused.
+pub(super) fn is_protected(config: &Config) -> bool {
+    config.protected_mode && config.requirepass.is_empty()
+}
 
-    /// Keeps what the engine has logged, sends what it has said, and does what it asks for. Returns whether the
-    /// engine ran again for that.
-    fn finish(&mut self, now: Time) -> bool {
-        self.engine.clear_log();
-        let connections = &mut self.connections;
-        let mut lost = vec![];
-        self.engine.outbox(|id, out| match connections.get_mut(&id).map(|connection| connection.send(out)) {
-            Some(Sent::All | Sent::Some) => {}
-            Some(Sent::Lost) => lost.push(id),
-            None => out.clear(),
-        });
-        for id in lost {
-            self.drop_connection(id, now);
-        }
-        let mut again = false;
-        while let Some((_, request)) = self.engine.request() {
-            match request {
-                Request::Close(id) => self.close(id, now),
-                Request::Resume(id) => {
-                    self.resume(id, now);
-                    again = true;
-                }
-                _ => {}
-            }
-        }
-        again
-    }
-
-    /// Ends a connection once its output is sent.
-    fn close(&mut self, id: SessionId, now: Time) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.closing = true;
-            self.send(id, now);
-        }
-    }
-
-    fn resume(&mut self, id: SessionId, now: Time) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            let taken = self.engine.receive(id, &connection.rest, now);
-            connection.rest.drain(..taken);
-        }
+/// Gives the engine a client's new input, after what it has left of the old.
+fn take_in(store: &mut Store, id: SessionId, connection: &mut Connection, input: &[u8], now: Time) {
+    let rest = &mut connection.rest;
+    if rest.is_empty() {
+        let taken = store.receive(id, input, now);
+        rest.extend_from_slice(&input[taken..]);
+    } else {
+        rest.extend_from_slice(input);
+        let taken = store.receive(id, rest, now);
+        rest.drain(..taken);
     }
 }

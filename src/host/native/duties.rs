@@ -1,0 +1,256 @@
+//! What the loop does after the engine has run: it keeps the log, sends outputs, and carries out requests.
+
+use std::fs;
+use std::time::Duration;
+
+use mio::Token;
+
+use super::clock::Stopwatch;
+use super::connection::Sent;
+use super::facts;
+use super::listen::{self, Listener};
+use super::options::plain;
+use super::server::Server;
+use crate::base::time::Time;
+use crate::engine::request::Save;
+use crate::engine::{Answer, Request, RequestId};
+use crate::resp::SessionId;
+use crate::store::Purpose;
+
+/// How often the loop looks after what time alone changes.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+impl Server {
+    /// Keeps what the engine has logged, sends what it has said, and does what it asks for, until it asks no more.
+    pub(super) fn finish(&mut self, now: Time) -> Result<(), String> {
+        loop {
+            self.files.keep(&mut self.store)?;
+            self.send_all(now);
+            let Some((id, request)) = self.store.request() else { return Ok(()) };
+            self.carry_out(id, request, now);
+        }
+    }
+
+    fn send_all(&mut self, now: Time) {
+        let (connections, crowded) = (&mut self.connections, &mut self.crowded);
+        let mut lost = vec![];
+        self.store.outbox(|id, out| match connections.get_mut(&id).map(|connection| connection.send(out)) {
+            Some(Sent::All) => {}
+            Some(Sent::Some) => crowded.push(id),
+            Some(Sent::Lost) => lost.push(id),
+            None => out.clear(),
+        });
+        lost.append(&mut self.ended);
+        for id in lost {
+            self.drop_connection(id, now);
+        }
+        self.check_outputs(now);
+    }
+
+    fn carry_out(&mut self, id: RequestId, request: Request, now: Time) {
+        match request {
+            Request::Save => self.files.begin(&mut self.store, Purpose::Dump, now),
+            Request::Rewrite => self.files.begin(&mut self.store, Purpose::Base, now),
+            Request::Close(session) => self.close(session, now),
+            Request::Resume(session) => self.resume(session, now),
+            Request::Shutdown { save, now: _, force } => {
+                self.log.warning(format_args!("User requested shutdown..."));
+                if !self.shut_down(save, force, now) {
+                    let text = "ERR Errors trying to SHUTDOWN. Check logs.".to_owned();
+                    self.store.answer(id, Answer::Failed(text), now);
+                }
+            }
+            Request::Configured(name) => self.configured(name, now),
+            Request::Sleep { until } => {
+                self.clock.sleep_until(until);
+                self.store.answer(id, Answer::Done, self.clock.now());
+            }
+            Request::Reload { log } => {
+                let result = if log {
+                    self.files.load_again(&mut self.store, now)
+                } else {
+                    self.store.reload(now).map(drop).map_err(|damage| damage.to_string())
+                };
+                let answer =
+                    result.map_or_else(|why| Answer::Failed(format!("ERR {why}")), |()| Answer::Done);
+                self.store.answer(id, answer, now);
+            }
+        }
+    }
+
+    /// Ends a connection once its output is sent.
+    fn close(&mut self, id: SessionId, now: Time) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.closing = true;
+            self.send(id, now);
+        }
+    }
+
+    fn resume(&mut self, id: SessionId, now: Time) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            let taken = self.store.receive(id, &connection.rest, now);
+            connection.rest.drain(..taken);
+        }
+    }
+
+    /// Does what is due a few times a second, whether or not anything has happened.
+    pub(super) fn look_after(&mut self, now: Time) {
+        if !self.looked_after.has_run(BETWEEN_LOOKS) {
+            return;
+        }
+        self.looked_after = Stopwatch::start();
+        self.files.look_after(&mut self.store);
+        self.check_outputs(now);
+        facts::tell(self.store.engine_mut().shared_mut());
+    }
+
+    /// Drops clients that leave more output waiting than they may.
+    fn check_outputs(&mut self, now: Time) {
+        if self.crowded.is_empty() {
+            return;
+        }
+        let mut crowded = std::mem::take(&mut self.crowded);
+        crowded.sort_unstable();
+        crowded.dedup();
+        crowded.retain(|id| {
+            let shared = self.store.engine().shared();
+            let (Some(connection), Some(client)) = (self.connections.get_mut(id), shared.clients.get(*id))
+            else {
+                return false;
+            };
+            let unsent = connection.unsent(&client.out);
+            let limit = shared.config.client_output_buffer_limit.of(&client.session);
+            let over = limit.is_exceeded(unsent as u64, &mut connection.over_since, now);
+            if over {
+                self.log.warning(format_args!(
+                    "Client id={} addr={} closed for overcoming of output buffer limits.",
+                    id.0, client.session.peer.address
+                ));
+                self.store.engine_mut().shared_mut().measure.output_buffer_disconnections += 1;
+                self.drop_connection(*id, now);
+            }
+            !over && unsent > 0
+        });
+        self.crowded.append(&mut crowded);
+    }
+
+    // Starting and stopping -------------------------------------------------------------------------------------
+
+    /// Listens wherever the configuration says.
+    pub fn listen(&mut self) -> Result<(), String> {
+        let config = &self.store.engine().shared().config;
+        let mut listeners = vec![];
+        let port = config.port.get() as u16;
+        if port > 0 {
+            let sockets = listen::bind_tcp(port, config, &self.log)
+                .map_err(|_| format!("Failed listening on port {port} (TCP), aborting."))?;
+            listeners.extend(sockets.into_iter().map(Listener::tcp));
+        }
+        if !config.unixsocket.is_empty() {
+            let listener = listen::bind_unix(&config.unixsocket, config)
+                .map_err(|error| format!("Failed opening Unix socket: bind: {}", plain(&error)))?;
+            listeners.push(listener);
+        }
+        if listeners.is_empty() {
+            return Err("Configured to not listen anywhere, exiting.".into());
+        }
+        for listener in listeners {
+            self.add_listener(listener)?;
+        }
+        let config = &self.store.engine().shared().config;
+        if !config.pidfile.is_empty()
+            && let Err(error) = fs::write(&config.pidfile, format!("{}\n", std::process::id()))
+        {
+            self.log.warning(format_args!("Failed to write PID file: {}", plain(&error)));
+        }
+        Ok(())
+    }
+
+    fn add_listener(&mut self, mut listener: Listener) -> Result<(), String> {
+        let token = Token(self.listeners.len());
+        listener.register(self.poll.registry(), token).map_err(|error| error.to_string())?;
+        self.listeners.push(listener);
+        Ok(())
+    }
+
+    pub(super) fn shut_down_by_signal(&mut self, now: Time) {
+        self.log.warning(format_args!("User requested shutdown..."));
+        if !self.shut_down(Save::Configured, false, now) {
+            self.log.warning(format_args!(
+                "Errors trying to shut down the server, check the logs for more information"
+            ));
+        }
+    }
+
+    /// Brings everything to the disk and stops the loop; returns whether it does stop.
+    fn shut_down(&mut self, save: Save, force: bool, now: Time) -> bool {
+        let config = &self.store.engine().shared().config;
+        let save = match save {
+            Save::Configured => !config.save.is_empty(),
+            Save::Yes => true,
+            Save::No => false,
+        };
+        if let Err(error) = self.files.close(&mut self.store, save, now) {
+            self.log.warning(format_args!("Error trying to save the DB, can't exit: {}", plain(&error)));
+            if !force {
+                return false;
+            }
+        }
+        let config = &self.store.engine().shared().config;
+        if !config.pidfile.is_empty() {
+            self.log.notice(format_args!("Removing the pid file."));
+            // Whoever looks for the file sees that its process is gone.
+            let _ = fs::remove_file(&config.pidfile);
+        }
+        if !config.unixsocket.is_empty() {
+            self.log.notice(format_args!("Removing the unix socket file."));
+            let _ = fs::remove_file(&config.unixsocket);
+        }
+        self.log.warning(format_args!("Redlet is now ready to exit, bye bye..."));
+        self.stopped = true;
+        true
+    }
+
+    /// Follows a change of a parameter by CONFIG SET.
+    fn configured(&mut self, name: &str, now: Time) {
+        let config = &self.store.engine().shared().config;
+        match name {
+            "loglevel" => self.log.set_level(config.loglevel),
+            "appendonly" => {
+                let on = config.appendonly;
+                self.files.append_only(&mut self.store, on, now);
+            }
+            "port" | "bind" => self.listen_anew(),
+            _ => {}
+        }
+    }
+
+    /// Listens on other addresses or another port.
+    fn listen_anew(&mut self) {
+        let config = &self.store.engine().shared().config;
+        let port = config.port.get() as u16;
+        let mut sockets = listen::bind_tcp(port, config, &self.log);
+        self.listeners.retain(Listener::is_unix);
+        if sockets.is_err() {
+            // Now that the old sockets are closed, the new ones can't be in their way.
+            sockets = listen::bind_tcp(port, config, &self.log);
+        }
+        let mut listeners = std::mem::take(&mut self.listeners);
+        match sockets {
+            Ok(sockets) => listeners.extend(sockets.into_iter().map(Listener::tcp)),
+            Err(_) => self.log.warning(format_args!("Failed listening on port {port} (TCP)")),
+        }
+        for mut listener in listeners {
+            // One that is registered already gets the token of its new place.
+            let _ = listener.deregister(self.poll.registry());
+            if let Err(error) = self.add_listener(listener) {
+                self.log.warning(format_args!("Failed listening: {error}"));
+            }
+        }
+    }
+
+    /// Stops the loop as a test does that has ended.
+    pub(super) fn end_without_saving(&mut self) {
+        self.stopped = true;
+    }
+}

@@ -1,0 +1,36 @@
+//! What INFO tells of the process.
+
+use std::fs;
+
+use crate::engine::Shared;
+
+/// Tells what does not change while the server runs.
+pub fn tell_once(shared: &mut Shared) {
+    let system = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    shared.host.os =
+        format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine()));
+    shared.host.process_id = std::process::id();
+    shared.host.tcp_port = shared.config.port.get() as u16;
+    shared.host.executable =
+        std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    shared.host.multiplexing_api = if std::env::consts::OS == "linux" { "epoll" } else { "kqueue" };
+    tell(shared);
+}
+
+/// Tells what changes all the time: memory and processor time. They are zero where there is no `/proc`.
+pub fn tell(shared: &mut Shared) {
+    let page = rustix::param::page_size() as u64;
+    let ticks = rustix::param::clock_ticks_per_second().max(1) as f64;
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    shared.host.resident_memory = number(statm.split(' ').nth(1)) * page;
+    // The second field is the program's name in parentheses, which may hold blanks.
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split(' ').skip(12);
+    shared.host.cpu_user_seconds = number(fields.next()) as f64 / ticks;
+    shared.host.cpu_system_seconds = number(fields.next()) as f64 / ticks;
+}
+
+fn number(field: Option<&str>) -> u64 {
+    field.and_then(|field| field.parse().ok()).unwrap_or(0)
+}

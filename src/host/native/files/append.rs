@@ -1,0 +1,338 @@
+//! The append-only log: its files, and when they reach the disk.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::super::clock::Stopwatch;
+use super::manifest::{Manifest, Part};
+use super::snapshot::place;
+use crate::engine::config::AppendFsync;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// While the disk is busy with a sync, what is to be written waits for so long in memory: a write would wait for the
+/// sync, and all clients with it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The log's files in a folder of their own.
+pub struct AppendLog {
+    folder: PathBuf,
+    /// What the names of all files begin with.
+    name: String,
+    pub manifest: Manifest,
+    /// Where changes are written; `None` when there is no log.
+    file: Option<Open>,
+    /// The log begins with the snapshot that is being written; until then the manifest does not know of it.
+    starting: Option<Part>,
+    syncer: Option<Syncer>,
+}
+
+/// The file that is written to.
+struct Open {
+    file: File,
+    len: u64,
+    /// What has not been written, because the disk was full or busy.
+    unwritten: Vec<u8>,
+    unwritten_since: Option<Stopwatch>,
+    unsynced: bool,
+    synced: Stopwatch,
+}
+
+impl AppendLog {
+    pub fn new(folder: PathBuf, name: String) -> Self {
+        Self { folder, name, manifest: Manifest::default(), file: None, starting: None, syncer: None }
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Returns what the names of all files begin with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    // Writing ---------------------------------------------------------------------------------------------------
+
+    /// Writes to the end of the log. What can't be written is kept in memory and tried again.
+    pub fn append(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
+        let Some(open) = &mut self.file else { return Ok(()) };
+        let busy = policy == AppendFsync::EverySecond && self.syncer.as_ref().is_some_and(Syncer::is_busy);
+        if busy || !open.unwritten.is_empty() {
+            open.put_off(bytes);
+            if busy && open.unwritten_since.as_ref().is_some_and(|since| !since.has_run(PATIENCE)) {
+                return Ok(());
+            }
+            open.write_rest()?;
+        } else if let Err(error) = open.write(bytes) {
+            open.put_off(bytes);
+            return Err(error);
+        }
+        if policy == AppendFsync::Always {
+            open.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Does what is due: a sync every second, and writes that had to wait.
+    pub fn look_after(&mut self, policy: AppendFsync) -> io::Result<()> {
+        self.append(&[], policy)?;
+        let Some(open) = &mut self.file else { return Ok(()) };
+        if policy != AppendFsync::EverySecond || !open.unsynced || !open.synced.has_run(SECOND) {
+            return Ok(());
+        }
+        let syncer = match &mut self.syncer {
+            Some(syncer) => syncer,
+            none => none.insert(Syncer::start()?),
+        };
+        if !syncer.is_busy() {
+            syncer.sync(open.file.try_clone()?);
+            (open.unsynced, open.synced) = (false, Stopwatch::start());
+        }
+        syncer.result()
+    }
+
+    /// Returns how long `look_after` may be left waiting.
+    pub fn wait_at_most(&self) -> Option<Duration> {
+        let open = self.file.as_ref()?;
+        (open.unsynced || !open.unwritten.is_empty()).then_some(SECOND / 10)
+    }
+
+    /// Brings everything to the disk.
+    pub fn sync(&mut self) -> io::Result<()> {
+        let Some(open) = &mut self.file else { return Ok(()) };
+        open.write_rest()?;
+        open.sync()
+    }
+
+    // Files -----------------------------------------------------------------------------------------------------
+
+    /// Goes on with the last file that the manifest names, or with a new one.
+    pub fn resume(&mut self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        match self.manifest.changes.last() {
+            Some(last) => {
+                self.file = Some(Open::new(append_to(&self.folder.join(&last.name))?)?);
+                Ok(())
+            }
+            None => self.begin_file().map(drop),
+        }
+    }
+
+    /// Says that there is to be a log: it begins with the next rewrite.
+    pub fn start(&mut self) {
+        self.starting = Some(self.manifest.next_changes(&self.name));
+    }
+
+    /// Takes back that there is to be a log, if its first rewrite has not succeeded.
+    pub fn abandon_start(&mut self) -> bool {
+        let Some(part) = self.starting.take() else { return false };
+        self.file = None;
+        // Nothing names the file, so that it does no harm if it stays.
+        let _ = fs::remove_file(self.folder.join(part.name));
+        true
+    }
+
+    /// Ends the log; its files stay.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let result = self.sync();
+        self.abandon_start();
+        self.file = None;
+        result
+    }
+
+    /// Begins a file for the changes to come, and returns what the snapshot before them is to be called.
+    pub fn begin_rewrite(&mut self) -> io::Result<Part> {
+        fs::create_dir_all(&self.folder)?;
+        if let Some(part) = &self.starting {
+            self.file = Some(Open::new(new_file(&self.folder.join(&part.name))?)?);
+        } else if self.is_on() {
+            self.sync()?;
+            self.begin_file()?;
+        }
+        Ok(self.manifest.next_base(&self.name))
+    }
+
+    /// Puts the snapshot of a rewrite, which is in its place, before the changes that came after it.
+    pub fn end_rewrite(&mut self, base: Part) -> io::Result<()> {
+        let mut manifest = self.manifest.clone();
+        manifest.changes.extend(self.starting.clone());
+        if self.file.is_none() {
+            // Without a log there are no changes: all that the files hold is in the snapshot.
+            manifest.old.append(&mut manifest.changes);
+        }
+        manifest.rebase(base);
+        self.write_manifest(manifest)?;
+        self.starting = None;
+        self.remove_old()
+    }
+
+    /// Makes a snapshot that is in its place the log's beginning, before there are changes.
+    pub fn begin_with(&mut self, base: Part) -> io::Result<()> {
+        let manifest = Manifest { base: Some(base), ..self.manifest.clone() };
+        self.write_manifest(manifest)
+    }
+
+    /// Begins a new file of changes.
+    fn begin_file(&mut self) -> io::Result<()> {
+        let part = self.manifest.next_changes(&self.name);
+        let file = new_file(&self.folder.join(&part.name))?;
+        let mut manifest = self.manifest.clone();
+        manifest.changes.push(part);
+        self.write_manifest(manifest)?;
+        self.file = Some(Open::new(file)?);
+        Ok(())
+    }
+
+    pub fn manifest_path(&self) -> PathBuf {
+        self.path(&format!("{}.manifest", self.name))
+    }
+
+    pub fn next_base(&self) -> Part {
+        self.manifest.next_base(&self.name)
+    }
+
+    /// Puts a manifest in the place of the one that holds.
+    fn write_manifest(&mut self, manifest: Manifest) -> io::Result<()> {
+        let temporary = self.path(&format!("temp-{}.manifest", self.name));
+        let mut file = File::create(&temporary)?;
+        file.write_all(manifest.render().as_bytes())?;
+        file.sync_all()?;
+        place(&temporary, &self.manifest_path())?;
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    /// Removes files that are no longer needed, and their names.
+    fn remove_old(&mut self) -> io::Result<()> {
+        if self.manifest.old.is_empty() {
+            return Ok(());
+        }
+        for part in &self.manifest.old {
+            // A file that is gone already, or that can't go, is only a matter of room.
+            let _ = fs::remove_file(self.folder.join(&part.name));
+        }
+        self.write_manifest(Manifest { old: vec![], ..self.manifest.clone() })
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
+}
+
+/// Opens a file that has nothing in it, even if a run that broke off has left one of that name.
+fn new_file(path: &Path) -> io::Result<File> {
+    let file = append_to(path)?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+impl Open {
+    fn new(file: File) -> io::Result<Self> {
+        Ok(Self {
+            len: file.metadata()?.len(),
+            file,
+            unwritten: vec![],
+            unwritten_since: None,
+            unsynced: false,
+            synced: Stopwatch::start(),
+        })
+    }
+
+    fn put_off(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.unwritten.extend_from_slice(bytes);
+            self.unwritten_since.get_or_insert_with(Stopwatch::start);
+        }
+    }
+
+    fn write_rest(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.unwritten);
+        if let Err(error) = self.write(&rest) {
+            self.unwritten = rest;
+            return Err(error);
+        }
+        self.unwritten_since = None;
+        Ok(())
+    }
+
+    /// Writes all of it, or leaves the file as long as it was.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.file.write_all(bytes) {
+            // Half a command in the middle of the log would end it there, whatever came later.
+            self.file.set_len(self.len)?;
+            return Err(error);
+        }
+        self.len += bytes.len() as u64;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.unsynced {
+            self.file.sync_data()?;
+            (self.unsynced, self.synced) = (false, Stopwatch::start());
+        }
+        Ok(())
+    }
+}
+
+/// Syncs a file in a thread of its own.
+struct Syncer {
+    files: Sender<File>,
+    state: Arc<SyncState>,
+}
+
+#[derive(Default)]
+struct SyncState {
+    busy: AtomicBool,
+    failure: Mutex<Option<io::Error>>,
+}
+
+impl Syncer {
+    fn start() -> io::Result<Self> {
+        let (files, received) = channel::<File>();
+        let state = Arc::new(SyncState::default());
+        let shared = state.clone();
+        let work = move || {
+            for file in received {
+                let failure = file.sync_data().err();
+                if let Ok(mut last) = shared.failure.lock() {
+                    *last = failure;
+                }
+                shared.busy.store(false, Ordering::Release);
+            }
+        };
+        thread::Builder::new().name("sync".into()).spawn(work)?;
+        Ok(Self { files, state })
+    }
+
+    fn is_busy(&self) -> bool {
+        self.state.busy.load(Ordering::Acquire)
+    }
+
+    fn sync(&self, file: File) {
+        self.state.busy.store(true, Ordering::Release);
+        if self.files.send(file).is_err() {
+            self.state.busy.store(false, Ordering::Release);
+        }
+    }
+
+    /// Returns how the last sync went.
+    fn result(&self) -> io::Result<()> {
+        let failure = self.state.failure.lock().ok().and_then(|mut failure| failure.take());
+        failure.map_or(Ok(()), Err)
+    }
+}

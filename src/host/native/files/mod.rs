@@ -1,0 +1,257 @@
+//! What is kept in the folder: the snapshot, and the append-only log in as many files as Redis 7 has for it.
+
+mod append;
+mod load;
+mod manifest;
+mod snapshot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use append::AppendLog;
+use manifest::Part;
+use snapshot::Writer;
+
+use super::bell::Bell;
+use super::clock::Stopwatch;
+use super::log::Log;
+use super::options::plain;
+use crate::base::time::Time;
+use crate::engine::config::AppendFsync;
+use crate::engine::{Config, Request};
+use crate::store::{Progress, Purpose, Store};
+
+/// How long a slice of a snapshot may hold up the clients.
+const SLICE: Duration = Duration::from_millis(1);
+/// About so many bytes are written at once.
+const PIECE: usize = 64 * 1024;
+
+/// The files of a server.
+pub struct Files {
+    folder: PathBuf,
+    append: AppendLog,
+    writing: Option<Writing>,
+    /// Numbers the snapshots, so that news of one that was given up is not taken for another's.
+    snapshots: u64,
+    bell: Bell,
+    log: Arc<Log>,
+}
+
+/// A snapshot on its way to a file.
+struct Writing {
+    number: u64,
+    writer: Writer,
+    /// What the snapshot becomes: the dump, or this part of the log.
+    base: Option<Part>,
+    /// All of it is with the writer.
+    complete: bool,
+}
+
+impl Files {
+    pub fn new(config: &Config, bell: Bell, log: Arc<Log>) -> Self {
+        let folder = PathBuf::from(&config.dir);
+        let append = AppendLog::new(folder.join(&config.appenddirname), config.appendfilename.clone());
+        Self { folder, append, writing: None, snapshots: 0, bell, log }
+    }
+
+    // Every turn ------------------------------------------------------------------------------------------------
+
+    /// Appends what the store has logged to the log's file; on the disk before this returns, if the policy is
+    /// `always`.
+    ///
+    /// An error means that a promise can't be kept: the server must end.
+    pub fn keep(&mut self, store: &mut Store) -> Result<(), String> {
+        if store.log().is_empty() {
+            return Ok(());
+        }
+        let policy = store.engine().shared().config.appendfsync;
+        let result = self.append.append(store.log(), policy);
+        store.clear_log();
+        if policy == AppendFsync::Always && result.is_err() {
+            return Err(
+                "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...".into(),
+            );
+        }
+        self.report(store, result);
+        Ok(())
+    }
+
+    /// Does what is due a few times a second: syncs, and tries again what has failed.
+    pub fn look_after(&mut self, store: &mut Store) {
+        let policy = store.engine().shared().config.appendfsync;
+        let result = self.append.look_after(policy);
+        self.report(store, result);
+        self.rewrite_if_grown(store);
+    }
+
+    /// Returns how long the loop may wait; `None` if nothing is to be done here.
+    pub fn wait_at_most(&self) -> Option<Duration> {
+        match &self.writing {
+            Some(writing) if !writing.complete && writing.writer.has_room() => Some(Duration::ZERO),
+            Some(writing) if !writing.complete => Some(SLICE),
+            _ => self.append.wait_at_most(),
+        }
+    }
+
+    /// Takes note of whether the log can be written.
+    fn report(&self, store: &mut Store, result: std::io::Result<()>) {
+        let state = &mut store.engine_mut().shared_mut().persistence;
+        match result {
+            Ok(()) if state.log_failed => {
+                self.log.warning(format_args!("AOF write error looks solved, the server can write again."));
+                state.log_failed = false;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !state.log_failed {
+                    self.log.warning(format_args!("Error writing to the AOF file: {}", plain(&error)));
+                }
+                state.log_failed = true;
+                state.last_error = plain(&error);
+            }
+        }
+    }
+
+    fn rewrite_if_grown(&self, store: &mut Store) {
+        let shared = store.engine_mut().shared_mut();
+        let (config, state) = (&shared.config, &mut shared.persistence);
+        let percentage = config.auto_aof_rewrite_percentage.get() as u64;
+        let idle = state.saving.is_none() && state.rewriting.is_none() && !state.rewrite_scheduled;
+        if percentage == 0 || !idle || !self.append.is_on() {
+            return;
+        }
+        let grown = state.log_size.saturating_sub(state.log_base_size);
+        let growth = grown.saturating_mul(100) / state.log_base_size.max(1);
+        if state.log_size >= config.auto_aof_rewrite_min_size.get() && growth >= percentage {
+            self.log.notice(format_args!("Starting automatic rewriting of AOF on {growth}% growth"));
+            state.rewrite_scheduled = true;
+            shared.requests.push(Request::Rewrite);
+        }
+    }
+
+    // Snapshots -------------------------------------------------------------------------------------------------
+
+    /// Begins the snapshot that the store has asked for.
+    pub fn begin(&mut self, store: &mut Store, purpose: Purpose, now: Time) {
+        if let Err(error) = self.try_begin(store, purpose, now) {
+            let why = plain(&error);
+            self.log.warning(format_args!("Failed opening the file of a snapshot for saving: {why}"));
+            store.snapshot_done(Err(why), now);
+        }
+    }
+
+    fn try_begin(&mut self, store: &mut Store, purpose: Purpose, now: Time) -> std::io::Result<()> {
+        let pid = std::process::id();
+        let dump = self.folder.join(&store.engine().shared().config.dbfilename);
+        self.snapshots += 1;
+        let number = self.snapshots;
+        let (target, temporary, base) = match purpose {
+            Purpose::Dump => (dump, self.folder.join(format!("temp-{pid}-{number}.rdb")), None),
+            Purpose::Base => {
+                let base = self.append.begin_rewrite()?;
+                let temporary = self.append.path(&format!("temp-rewriteaof-bg-{pid}-{number}.aof"));
+                (self.append.path(&base.name), temporary, Some(base))
+            }
+        };
+        let writer = Writer::start(temporary, target, number, self.bell.clone())?;
+        self.writing = Some(Writing { number, writer, base, complete: false });
+        store.begin_snapshot(purpose, now);
+        if purpose == Purpose::Base && self.append.is_on() {
+            // The changes from now on are in a file of their own.
+            store.engine_mut().set_logging(true);
+        }
+        self.log.notice(match purpose {
+            Purpose::Dump => format_args!("Background saving started"),
+            Purpose::Base => format_args!("Background append only file rewriting started"),
+        });
+        Ok(())
+    }
+
+    /// Goes on with the snapshot for a moment.
+    pub fn step(&mut self, store: &mut Store) {
+        let Some(writing) = &mut self.writing else { return };
+        let slice = Stopwatch::start();
+        while !writing.complete && writing.writer.has_room() && !slice.has_run(SLICE) {
+            let mut piece = Vec::with_capacity(2 * PIECE);
+            let progress = store.step_snapshot(PIECE, &mut piece);
+            writing.writer.write(piece);
+            if progress == Progress::Done {
+                writing.writer.end();
+                writing.complete = true;
+            }
+        }
+    }
+
+    /// Ends the snapshot whose file is in its place, or could not be written.
+    pub fn written(&mut self, store: &mut Store, number: u64, result: std::io::Result<()>, now: Time) {
+        let Some(writing) = self.writing.take_if(|writing| writing.number == number) else { return };
+        let of_log = writing.base.is_some();
+        let result = result.and_then(|()| writing.base.map_or(Ok(()), |base| self.append.end_rewrite(base)));
+        match &result {
+            Ok(()) if of_log => self.log.notice(format_args!("Background AOF rewrite finished successfully")),
+            Ok(()) => self.log.notice(format_args!("DB saved on disk")),
+            Err(error) => self.log.warning(format_args!("Background saving error: {}", plain(error))),
+        }
+        let failed = result.is_err();
+        store.snapshot_done(result.map_err(|error| plain(&error)), now);
+        if of_log && failed && self.append.abandon_start() {
+            let shared = store.engine_mut().shared_mut();
+            shared.config.appendonly = false;
+            shared.persistence.log_enabled = false;
+            store.engine_mut().set_logging(false);
+        }
+    }
+
+    /// Writes a snapshot while everybody waits.
+    fn save_now(&mut self, store: &mut Store, now: Time) -> std::io::Result<()> {
+        self.writing = None;
+        let target = self.folder.join(&store.engine().shared().config.dbfilename);
+        let temporary = self.folder.join(format!("temp-{}.rdb", std::process::id()));
+        store.begin_snapshot(Purpose::Dump, now);
+        let mut done = false;
+        let result = snapshot::write(&temporary, &target, || {
+            if done {
+                return None;
+            }
+            let mut piece = Vec::with_capacity(2 * PIECE);
+            done = store.step_snapshot(PIECE, &mut piece) == Progress::Done;
+            Some(piece)
+        });
+        store.snapshot_done(result.as_ref().map(|_| ()).map_err(plain), now);
+        result
+    }
+
+    // The log ---------------------------------------------------------------------------------------------------
+
+    /// Follows a change of `appendonly`: a log begins with a snapshot of what there is.
+    pub fn append_only(&mut self, store: &mut Store, on: bool, now: Time) {
+        if on == self.append.is_on() {
+            return;
+        }
+        store.engine_mut().shared_mut().persistence.log_enabled = on;
+        if on {
+            self.append.start();
+            self.begin(store, Purpose::Base, now);
+        } else {
+            let result = self.append.stop();
+            store.engine_mut().set_logging(false);
+            self.report(store, result);
+        }
+    }
+
+    /// Brings everything to the disk before the server ends.
+    pub fn close(&mut self, store: &mut Store, save: bool, now: Time) -> std::io::Result<()> {
+        if self.append.is_on() {
+            self.log.notice(format_args!("Calling fsync() on the AOF file."));
+            self.append.sync()?;
+        }
+        if save {
+            self.log.notice(format_args!("Saving the final RDB snapshot before exiting."));
+            self.save_now(store, now)?;
+            self.log.notice(format_args!("DB saved on disk"));
+        }
+        self.writing = None;
+        Ok(())
+    }
+}
