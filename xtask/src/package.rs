@@ -18,16 +18,22 @@ use crate::{setup, wasm};
 const SOURCES: &[&str] = &["entry", "clients", ""];
 const EXTRAS: &[&str] = &["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"];
 
-/// Makes the package and its tarball from nothing, and checks what it weighs.
+/// Makes the package and its tarball from nothing; fails if it weighs too much.
 pub fn pack() -> Result<()> {
     setup::builders()?;
     wasm::build_all()?;
+    let tarball = make()?;
+    wasm::check_sizes(&wasm::sizes()?)?;
+    println!("{}", tarball.display());
+    Ok(())
+}
+
+/// Makes the tarball from builds that are up to date, and checks it; returns where it is.
+pub fn make() -> Result<PathBuf> {
     assemble()?;
     let tarball = tarball()?;
     check(&tarball)?;
-    wasm::check_sizes(&wasm::sizes()?)?;
-    eprintln!("{}", tarball.display());
-    Ok(())
+    Ok(tarball)
 }
 
 /// Lays the package out in target/npm, from builds that are up to date.
