@@ -26,11 +26,16 @@ fn main() -> ExitCode {
         return support::record::record(&blocks, arguments.filter.as_deref());
     }
     let redis = Arc::new(Pool::new(Server::redis));
+    let redlet = Arc::new(Pool::new(Server::redlet));
     let mut trials = vec![];
     for block in &blocks {
         trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
         trials.push(trial("pipelined", block, |block| in_process(&block.pipelined(), Pieces::Whole)));
         trials.push(trial("bytes", block, |block| in_process(block, Pieces::Bytes)));
+        if block.place != Place::Engine && !block.takes_time() && cfg!(feature = "server") {
+            let redlet = redlet.clone();
+            trials.push(trial("tcp", block, move |block| remote(block, &redlet)));
+        }
         if block.place == Place::Everywhere && !block.takes_time() {
             let redis = redis.clone();
             trials.push(trial("redis", block, move |block| as_redis(block, &redis)));
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     redis.close();
+    redlet.close();
     conclusion.exit_code()
 }
 
@@ -53,6 +59,11 @@ fn trial(
 
 fn in_process(block: &Block, pieces: Pieces) -> Result<(), Failed> {
     play(block, &mut InProcess::new(pieces))?;
+    Ok(())
+}
+
+fn remote(block: &Block, servers: &Pool) -> Result<(), Failed> {
+    servers.lend(block, |remote| play(block, remote))?;
     Ok(())
 }
 

@@ -28,6 +28,13 @@ impl Server {
         })
     }
 
+    /// Starts our own, which cargo has built for the test.
+    pub fn redlet() -> Result<Self, String> {
+        let program =
+            option_env!("CARGO_BIN_EXE_redlet-server").ok_or("redlet-server needs the feature `server`")?;
+        Self::start(program, &[])
+    }
+
     /// Starts a program that takes redis-server's flags, with nothing stored and nothing saved.
     pub fn start(program: impl AsRef<OsStr>, flags: &[&str]) -> Result<Self, String> {
         let name = program.as_ref().to_string_lossy().into_owned();
