@@ -58,8 +58,9 @@ fn trial(
 }
 
 fn in_process(block: &Block, pieces: Pieces) -> Result<(), Failed> {
-    play(block, &mut InProcess::new(pieces))?;
-    Ok(())
+    let mut site = InProcess::new(pieces);
+    play(block, &mut site)?;
+    Ok(site.check_kept()?)
 }
 
 fn remote(block: &Block, servers: &Pool) -> Result<(), Failed> {

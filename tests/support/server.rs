@@ -23,7 +23,7 @@ pub struct Server {
 impl Server {
     /// Starts the real `redis-server`.
     pub fn redis() -> Result<Self, String> {
-        Self::start("redis-server", &["--enable-debug-command", "yes", "--loglevel", "warning"]).map_err(|error| {
+        Self::start("redis-server", &["--loglevel", "warning"]).map_err(|error| {
             format!("{error}\nThese tests compare with a real Redis 7.0: install redis-server (apt install redis-server)")
         })
     }
@@ -43,6 +43,7 @@ impl Server {
         let port = free.map_err(|error| error.to_string())?.port();
         let process = Command::new(&program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--enable-debug-command", "yes"])
             .arg("--dir")
             .arg(folder.path())
             .args(flags)

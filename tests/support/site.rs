@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::engine::Host;
+use redlet::store::{Progress, Purpose};
+
+use super::engine::{Host, loaded, replayed};
 use super::server::{Connection, Server};
 
 /// How late redis-server ends a wait, ten times a second.
@@ -45,6 +47,23 @@ pub struct InProcess {
 impl InProcess {
     pub fn new(pieces: Pieces) -> Self {
         Self { host: Host::new(), pieces }
+    }
+
+    /// Checks that what is kept is what is there: the log, run again, and a snapshot, loaded.
+    pub fn check_kept(mut self) -> Result<(), String> {
+        let (store, now) = (&mut self.host.store, self.host.now);
+        let digest = store.engine().keyspace().digest();
+        if replayed(&self.host.log, now)? != digest {
+            let log = String::from_utf8_lossy(&self.host.log).escape_debug().to_string();
+            return Err(format!("the log does not lead to the same keyspace: {log}"));
+        }
+        let mut snapshot = vec![];
+        store.begin_snapshot(Purpose::Base, now);
+        while store.step_snapshot(1, &mut snapshot) == Progress::Working {}
+        if loaded(&snapshot, now)? != digest {
+            return Err("the snapshot does not hold the same keyspace".into());
+        }
+        Ok(())
     }
 }
 
