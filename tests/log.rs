@@ -1,0 +1,198 @@
+//! What calls leave in the log: not how they came, but what has the same effect whenever it is read.
+//!
+//! Below each call stand the calls that it logs. An empty line begins a new engine, at 1700000000000 ms. What
+//! redis-server 7.0 appends to its file is the same, but for options that have done their work: it keeps `NX` and
+//! `XX` of a SET with GET.
+
+use std::collections::BTreeMap;
+
+use redlet::base::time::Time;
+use redlet::commands;
+use redlet::engine::{Config, Engine, Peer};
+use redlet::resp::{Limits, Parsed, Parser};
+
+const STRINGS: &str = "\
+> SET k v EX 100
+  SET k v PXAT 1700000100000
+> SET k v PX 100 XX
+  SET k v PXAT 1700000000100
+> SET k v EXAT 1800000000 GET
+  SET k v PXAT 1800000000000
+> SET k v PXAT 1800000000000
+  SET k v PXAT 1800000000000
+> SET k v KEEPTTL GET
+  SET k v KEEPTTL
+> SET k v GET
+  SET k v
+> SET k v NX GET
+> SET k v NX
+> SET k v XX
+  SET k v XX
+> SETEX k 100 v
+  SET k v PXAT 1700000100000
+> PSETEX k 100 v
+  SET k v PXAT 1700000000100
+> GETSET k w
+  SET k w
+> SETNX k v
+> SETNX n v
+  SETNX n v
+
+> SET k v
+  SET k v
+> GETEX k
+> GETEX k EX 100
+  PEXPIREAT k 1700000100000
+> GETEX k PX 100
+  PEXPIREAT k 1700000000100
+> GETEX k EXAT 1800000000
+  PEXPIREAT k 1800000000000
+> GETEX k PERSIST
+  PERSIST k
+> GETEX k PERSIST
+> GETEX k PXAT 1
+  DEL k
+> GETEX k EX 100
+
+> SET k v
+  SET k v
+> GETDEL k
+  DEL k
+> GETDEL k
+
+> INCRBYFLOAT n 1.50
+  SET n 1.5 KEEPTTL
+> INCRBYFLOAT n -0.5
+  SET n 1 KEEPTTL
+> INCR n
+  INCR n
+> APPEND n 0
+  APPEND n 0
+> SETRANGE n 0 x
+  SETRANGE n 0 x
+> SETRANGE n 0 \"\"
+> INCR n
+> MSETNX n 1 m 2
+> MSET n 1 m 2
+  MSET n 1 m 2
+> LCS n m
+";
+
+const LISTS: &str = "\
+> RPUSH l a b c d e f g h
+  RPUSH l a b c d e f g h
+> LPOP l
+  LPOP l
+> LPOP l 0
+> RPOP l 2
+  RPOP l 2
+> LMPOP 2 none l LEFT COUNT 2
+  LPOP l 2
+> LMPOP 1 l RIGHT
+  RPOP l 1
+> LMOVE l m LEFT RIGHT
+  LMOVE l m LEFT RIGHT
+> RPOPLPUSH l m
+  RPOPLPUSH l m
+> LPUSHX none x
+> LINSERT m BEFORE none x
+> LREM m 0 none
+> LTRIM m 0 -1
+> LTRIM m 0 0
+  LTRIM m 0 0
+> LSET m 0 x
+  LSET m 0 x
+
+> RPUSH l a b c d e f
+  RPUSH l a b c d e f
+> BLPOP none l 5
+  LPOP l
+> BRPOP l 0
+  RPOP l
+> BLMPOP 1 2 none l RIGHT COUNT 2
+  RPOP l 2
+> BLMOVE l m LEFT RIGHT 0
+  LMOVE l m LEFT RIGHT
+> BRPOPLPUSH l m 0
+  RPOPLPUSH l m
+
+b> BLPOP q 5
+> RPUSH q a b
+  RPUSH q a b
+  LPOP q
+b> BLMOVE q r RIGHT LEFT 5
+  LMOVE q r RIGHT LEFT
+b> BLMPOP 5 1 q LEFT COUNT 10
+> LPUSH q a b
+  LPUSH q a b
+  LPOP q 2
+b> BRPOPLPUSH q r 0
+c> BRPOP r 0
+  RPOP r
+c> BRPOP r 0
+> LPUSH q a
+  LPUSH q a
+  RPOPLPUSH q r
+  RPOP r
+b> BLPOP q r 0
+> MULTI
+> RPUSH r a
+> BLPOP q 0
+> BLPOP r 0
+> RPUSH q b
+> EXEC
+  MULTI
+  RPUSH r a
+  LPOP r
+  RPUSH q b
+  EXEC
+  LPOP q
+";
+
+#[test]
+fn strings_are_logged_as_what_came_of_a_call() {
+    assert_eq!(played(STRINGS), STRINGS);
+}
+
+#[test]
+fn lists_are_logged_as_what_came_of_a_call() {
+    assert_eq!(played(LISTS), LISTS);
+}
+
+/// Plays the calls of a text; returns it with what they really log.
+fn played(text: &str) -> String {
+    text.split("\n\n").map(played_by_one).collect::<Vec<_>>().join("\n")
+}
+
+fn played_by_one(text: &str) -> String {
+    let now = Time::from_millis(1_700_000_000_000);
+    let mut engine = Engine::new(commands::ALL, Config::default(), 0);
+    engine.set_logging(true);
+    let mut clients = BTreeMap::new();
+    let mut played = String::new();
+    for line in text.lines() {
+        if let Some((client, call)) = line.split_once("> ") {
+            let id = *clients.entry(client).or_insert_with(|| engine.connect(Peer::default(), now));
+            let call = format!("{call}\r\n");
+            assert_eq!(engine.receive(id, call.as_bytes(), now), call.len(), "{line}");
+            played.push_str(&format!("{line}\n"));
+            played.extend(logged(engine.log()).map(|call| format!("  {call}\n")));
+            engine.clear_log();
+        }
+    }
+    played
+}
+
+/// Returns the calls of a log, but for the one that selects the only database.
+fn logged(log: &[u8]) -> impl Iterator<Item = String> {
+    let mut parser = Parser::default();
+    let limits = Limits { bulk: 1 << 20, unauthenticated: false };
+    let mut at = 0;
+    let calls = std::iter::from_fn(move || {
+        let Ok(Parsed::Command { end }) = parser.next(log, at, limits) else { return None };
+        at = end;
+        let words: Vec<_> = parser.command(log).iter().map(String::from_utf8_lossy).collect();
+        Some(words.join(" "))
+    });
+    calls.filter(|call| call != "SELECT 0")
+}
