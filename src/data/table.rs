@@ -41,13 +41,14 @@ pub struct HashKey(pub u64, pub u64);
 ///
 /// A *hash* is what [`Table::hash`] makes of a key; a caller that needs it more than once computes it once and uses the
 /// methods called `…_hashed`. A *position* is the upper half of a hash; everything that walks goes by position.
+#[derive(Clone)]
 pub struct Table<T> {
     key: HashKey,
     /// For every prefix of `depth` bits, which of `segments` holds it. Empty until the first entry comes.
     directory: Vec<u32>,
     segments: Vec<Segment<T>>,
     depth: u8,
-    /// How many segments are told apart by all `depth` bits. With none, the directory is twice as long as it needs to be.
+    /// How many segments are told apart by all `depth` bits. With none, the directory is twice as long as need be.
     deepest: usize,
     len: usize,
     volatile: usize,
@@ -228,8 +229,8 @@ impl<T: Keyed> Table<T> {
 
     /// Returns a run of entries from a position on, and the position that the walk goes on from. `None` at the end.
     ///
-    /// A walk that starts at 0 and is resumed with each answer meets every entry that is there throughout exactly once,
-    /// whatever happens to others in between. An entry has been met if its [`Table::position`] is below the last answer.
+    /// A walk that starts at 0 and is resumed with each answer meets every entry that stays exactly once, whatever
+    /// happens to others in between. It has met an entry whose [`Table::position`] is below the last answer.
     pub fn walk(&self, from: u64) -> Option<(&[T], u64)> {
         let first = u32::try_from(from).ok()?;
         let segment = &self.segments[self.segment_of(first)?];
@@ -266,7 +267,8 @@ impl<T: Keyed> Table<T> {
 
     /// Returns an entry, each as likely as any other.
     ///
-    /// A segment is drawn with the share of positions it holds, and kept with a chance that makes up for how full it is.
+    /// A segment is drawn with the share of positions it holds, and kept with a chance that makes up for how full
+    /// it is.
     pub fn random(&self, random: &mut Random) -> Option<&T> {
         let mut position = 0;
         for _ in 0..if self.is_empty() { 0 } else { 64 } {
@@ -286,7 +288,7 @@ impl<T: Keyed> Table<T> {
         after.and_then(<[T]>::first)
     }
 
-    /// Calls `due` with entries whose deadline has passed, from a position on; returns where to go on from, 0 at the end.
+    /// Calls `due` with entries whose deadline has passed, from a position on; returns where to go on, 0 at the end.
     ///
     /// Looks at segments that may hold one only, and stops after the one that brings the number of entries and segments
     /// looked at to `budget`. The entries stay until the caller removes them.
@@ -406,7 +408,8 @@ pub enum Slot<'a, T> {
 
 /// An entry found in its table.
 ///
-/// Reads as the entry. What could change its deadline goes through [`Occupied::update`], which keeps the table informed.
+/// Reads as the entry. What could change its deadline goes through [`Occupied::update`], which keeps the table's
+/// counts right.
 pub struct Occupied<'a, T> {
     table: &'a mut Table<T>,
     segment: usize,
@@ -500,6 +503,7 @@ impl<'a, T: Keyed> Vacant<'a, T> {
 }
 
 /// The entries of one range of positions, in order.
+#[derive(Clone)]
 struct Segment<T> {
     /// The positions of `items`, rising.
     tags: Vec<u32>,
@@ -518,7 +522,8 @@ impl<T> Default for Segment<T> {
 }
 
 impl<T> Segment<T> {
-    /// As many entries make a segment full. More would make insertions slow, fewer the directory large.
+    /// As many entries make a segment full. More make insertions move more memory; fewer add headers: at 128, 256 and
+    /// 512 pointers a key takes 14.0, 13.4 and 13.1 bytes of table.
     const LIMIT: usize = match size_of::<T>() {
         0..=16 => 256,
         17..=32 => 128,
@@ -552,21 +557,19 @@ impl<T> Segment<T> {
 
     /// Returns the index of the first entry at this position or a later one.
     ///
-    /// Positions are spread evenly over the range, so the share of the range before `tag` is about the share of entries
-    /// before it: with n entries it is off by less than √n/2 mostly. It is enough to count in a window around the guess.
+    /// Positions are spread evenly, so the share of the range before `tag` is about the share of entries before it:
+    /// with n of them the guess is off by 0.3 √n on average. A few steps in a cache line beat any cleverer search.
     fn lower_bound(&self, tag: u32) -> usize {
-        const WINDOW: usize = 16;
+        if self.len() > Self::LIMIT {
+            // At the greatest depth there may be thousands, and not spread evenly at all.
+            return self.tags.partition_point(|&other| other < tag);
+        }
         let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
         let guess = ((share * self.len() as u64) >> 32) as usize;
-        let start = guess.saturating_sub(WINDOW / 2).min(self.len().saturating_sub(WINDOW));
-        let Some(window) = self.tags[start..].first_chunk::<WINDOW>() else {
-            return self.tags.partition_point(|&other| other < tag);
-        };
-        let below = window.iter().map(|&other| usize::from(other < tag)).sum();
-        match below {
-            0 if start > 0 => self.tags[..start].partition_point(|&other| other < tag),
-            WINDOW => start + WINDOW + self.tags[start + WINDOW..].partition_point(|&other| other < tag),
-            below => start + below,
+        let (before, after) = self.tags.split_at(guess);
+        match before.iter().rev().take_while(|&&other| other >= tag).count() {
+            0 => guess + after.iter().take_while(|&&other| other < tag).count(),
+            over => guess - over,
         }
     }
 
