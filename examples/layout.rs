@@ -1,10 +1,10 @@
-//! Measures what a key takes in the keyspace's table, natively and in wasm, beside redis-server, and how fast it is found.
+//! Measures what a key takes in the keyspace's table, natively and in wasm, beside redis-server, and how fast it is.
 //!
 //! ```sh
-//! cargo rustc --release --example layout --target wasm32-unknown-unknown -- -Clink-arg=--export=fill  # the wasm column
+//! cargo rustc --release --example layout --target wasm32-unknown-unknown -- -Clink-arg=--export=fill
 //! cargo run --release --example layout -- --port 7100
 //! ```
-//! Prints a Markdown table. Without redis-server or node, or without the first line, its columns stay empty.
+//! Prints a Markdown table. Without redis-server or node, or without the first line, their columns say NaN.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::error::Error;
@@ -38,29 +38,36 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure_all(port: u16) -> Result<(), Box<dyn Error>> {
     println!(
-        "| 16-byte key with | keys | asked | resident | wasm | redis-server | its resident | asked / its | wasm / its | insert ns | find ns | absent ns | scan ns |"
+        "Bytes a key: as asked of the allocator, as resident, and in wasm; as redis-server counts, and as resident;"
+    );
+    println!(
+        "the shares of its count. Nanoseconds a key: to insert, to find, not to find, to pass in a SCAN.\n"
+    );
+    println!(
+        "| 16-byte key | keys | asked | res. | wasm | redis | res. | asked | wasm | insert | find | not | scan |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for (kind, name) in KINDS.iter().enumerate() {
+    for kind in 0..KINDS.len() {
         for count in COUNTS {
-            // A process of its own, so that nothing resident is left from another measurement.
-            let args = ["one".to_owned(), count.to_string(), kind.to_string()];
-            let own = Command::new(env::current_exe()?).args(args).output()?.stdout;
-            let own: Vec<f64> = String::from_utf8(own)?.split_whitespace().flat_map(str::parse).collect();
-            let [asked, resident, insert, find, absent, scan] = own[..] else {
-                return Err("no measurement".into());
-            };
-            let wasm = measure_wasm(count, kind).unwrap_or(f64::NAN);
-            let (redis, redis_resident) = measure_redis(port, count, kind).unwrap_or((f64::NAN, f64::NAN));
-            println!(
-                "| {name} | {:.1} M | {asked:.1} | {resident:.1} | {wasm:.1} | {redis:.1} | {redis_resident:.1} | {:.2} | {:.2} \
-                 | {insert:.0} | {find:.0} | {absent:.0} | {scan:.0} |",
-                count as f64 / 1e6,
-                asked / redis,
-                wasm / redis,
-            );
+            print_row(port, count, kind)?;
         }
     }
+    Ok(())
+}
+
+fn print_row(port: u16, count: usize, kind: usize) -> Result<(), Box<dyn Error>> {
+    // A process of its own, so that nothing resident is left from another measurement.
+    let args = ["one".to_owned(), count.to_string(), kind.to_string()];
+    let own = Command::new(env::current_exe()?).args(args).output()?.stdout;
+    let own: Vec<f64> = String::from_utf8(own)?.split_whitespace().flat_map(str::parse).collect();
+    let [asked, resident, ref times @ ..] = own[..] else { return Err("no measurement".into()) };
+    let wasm = measure_wasm(count, kind).unwrap_or(f64::NAN);
+    let (redis, redis_resident) = measure_redis(port, count, kind).unwrap_or((f64::NAN, f64::NAN));
+    print!("| {} | {:.1} M ", KINDS[kind], count as f64 / 1e6);
+    print!("| {asked:.1} | {resident:.1} | {wasm:.1} | {redis:.1} | {redis_resident:.1} ");
+    print!("| {:.2} | {:.2} ", asked / redis, wasm / redis);
+    times.iter().for_each(|nanoseconds| print!("| {nanoseconds:.0} "));
+    println!("|");
     Ok(())
 }
 

@@ -14,6 +14,14 @@
 //!
 //! The room is what follows it in the allocation, so a short string becomes an integer and comes back in place. A
 //! look-up compares the key in the cache line of the header, and finds a short value there or in the next one.
+//!
+//! Bytes a key of 16 bytes, with all that the table adds, at 0.7 to 2.0 million of them (`examples/layout.rs`):
+//!
+//! | holding              | native    | wasm      | redis-server 7.0 |
+//! |----------------------|-----------|-----------|------------------|
+//! | an integer           | 61–62     | 50        | 88–92            |
+//! | 64 bytes             | 125–126   | 107       | 168–172          |
+//! | 64 bytes, a deadline | 125–126   | 115       | 209–216          |
 
 #![allow(unsafe_code)]
 
@@ -368,6 +376,9 @@ impl<'a> StrMut<'a> {
 }
 
 /// The longest string kept in the entry's own allocation.
+///
+/// A block of its own would cost 32 bytes more and a cache miss. For longer ones that matters little, and beyond 1 KiB
+/// glibc no longer hands out blocks from its fastest lists.
 const INLINE_MAX: usize = 512;
 
 /// Where the deadline is.
