@@ -206,6 +206,14 @@ fn persistence(text: &mut String, source: &Source<'_>) {
             "aof_base_size": state.log_base_size,
         );
     }
+    if let Some(ring) = &state.ring {
+        fields!(text,
+            "aof_buffer_length": ring.unstored,
+            "redlet_ring_bytes": ring.bytes,
+            "redlet_ring_capacity": ring.capacity,
+            "redlet_ring_waiting": u8::from(ring.waiting),
+        );
+    }
     if !state.last_error.is_empty() {
         fields!(text, "redlet_last_error": state.last_error,);
     }

@@ -30,6 +30,8 @@ pub struct Persistence {
     pub log_failed: bool,
     pub log_size: u64,
     pub log_base_size: u64,
+    /// How full the log is, if it is bounded.
+    pub ring: Option<RingUse>,
     pub loading: bool,
     /// Why the last snapshot or write to the log failed, for INFO.
     pub last_error: String,
@@ -37,6 +39,17 @@ pub struct Persistence {
     pub warning: String,
     pub loaded_keys: u64,
     pub expired_while_loading: u64,
+}
+
+/// A log that has room for so much between two snapshots, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct RingUse {
+    pub bytes: u64,
+    pub capacity: u64,
+    /// Logged, and not stored yet.
+    pub unstored: u64,
+    /// What is not stored waits for a snapshot, which makes room.
+    pub waiting: bool,
 }
 
 /// A snapshot or a rewrite in progress: asked for, or being written.
