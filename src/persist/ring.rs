@@ -62,7 +62,12 @@ impl Ring {
     /// Returns whether a segment of so many bytes can be added. One that is larger than the ring fits into an empty one.
     pub fn has_room(&self, bytes: u64) -> bool {
         let fits = self.bytes.saturating_add(bytes) <= self.capacity;
-        (fits && (self.sizes.len() as u64) < self.slots) || self.sizes.is_empty()
+        (fits && self.has_slot()) || self.sizes.is_empty()
+    }
+
+    /// Returns whether there is a slot for another segment, of whatever size.
+    pub fn has_slot(&self) -> bool {
+        (self.sizes.len() as u64) < self.slots
     }
 
     /// Returns whether three quarters are used, so that it is time for a snapshot.

@@ -1,14 +1,19 @@
 //! The engine with its sessions, as JavaScript's thread drives it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
+use js_sys::Function;
 use serde::Deserialize;
+use wasm_bindgen::JsValue;
 
+use super::keeper::{Keeper, News};
+use super::opening;
 use super::scratch::{Cells, Input};
 use crate::base::time::Time;
 use crate::engine::{Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
-use crate::store::Store;
+use crate::store::{Purpose, Store};
 
 /// What JavaScript opens an engine with.
 #[derive(Deserialize)]
@@ -30,9 +35,22 @@ enum Kind {
     Shutdown = 4,
 }
 
+/// What JavaScript gave to be called.
+pub struct Outside {
+    /// Returns milliseconds since 1970.
+    pub clock: Function,
+    /// Is told, with a word and a text, of what happens between calls.
+    pub happened: Function,
+}
+
 /// An engine and what goes between it and JavaScript.
 pub struct Local {
     store: Store,
+    /// What stores the changes, unless they stay in memory.
+    pub keeper: Option<Keeper>,
+    /// How much of the log the keeper knows of.
+    log_seen: usize,
+    outside: Outside,
     sessions: Sessions,
     pub cells: Cells,
     pub input: Input,
@@ -45,7 +63,7 @@ pub struct Local {
 
 impl Local {
     /// Makes an empty engine, or says what is wrong with the options.
-    pub fn new(options: &Options, seed: u128) -> Result<Self, String> {
+    pub fn new(options: &Options, outside: Outside, seed: u128) -> Result<Self, String> {
         let mut config = Config::default();
         for (name, value) in &options.config {
             let parameter =
@@ -54,6 +72,9 @@ impl Local {
         }
         Ok(Self {
             store: Store::new(config, seed),
+            keeper: None,
+            log_seen: 0,
+            outside,
             sessions: Sessions::default(),
             cells: Cells::default(),
             input: Input::default(),
@@ -137,10 +158,71 @@ impl Local {
         self.store.tick(now);
         self.collect(SessionId::default());
         self.finish(now);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.wake();
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Time> {
-        self.store.next_deadline()
+        let storage = self.keeper.as_ref().and_then(|keeper| keeper.deadline(&self.store));
+        [self.store.next_deadline(), storage].into_iter().flatten().min()
+    }
+
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Returns what time it is, outside of a call.
+    pub fn now(&self) -> Time {
+        let ms = self.outside.clock.call0(&JsValue::NULL).ok().and_then(|ms| ms.as_f64());
+        super::time(ms.unwrap_or_else(js_sys::Date::now))
+    }
+
+    /// Lets the keeper do something outside of a call; nothing if there is none.
+    pub fn with_keeper<R>(&mut self, work: impl FnOnce(&mut Keeper, &mut Store, Time) -> R) -> Option<R> {
+        let now = self.now();
+        let result = work(self.keeper.as_mut()?, &mut self.store, now);
+        self.log_seen = self.store.log().len();
+        Some(result)
+    }
+
+    /// Tells JavaScript what the keeper has to say, and that there may be output.
+    pub fn tell_news(local: &RefCell<Self>) {
+        let happened = local.borrow().outside.happened.clone();
+        let tell = |what: &str, text: &str| {
+            // What a listener throws is its own affair.
+            let _ = happened.call2(&JsValue::NULL, &what.into(), &text.into());
+        };
+        while let Some(news) = {
+            let mut this = local.borrow_mut();
+            this.keeper.as_mut().and_then(|keeper| keeper.news.pop_front())
+        } {
+            match news {
+                News::Settle(settle, None) => drop(settle.call0(&JsValue::NULL)),
+                News::Settle(settle, Some(why)) => drop(settle.call1(&JsValue::NULL, &opening::error(&why))),
+                News::Failing(why) => tell("failing", &why),
+                News::Working => tell("working", ""),
+                News::Lost(why) => tell("lost", &super::keeper::describe(&why)),
+            }
+        }
+        let mut this = local.borrow_mut();
+        this.reply.clear();
+        this.collect(SessionId::default());
+        let now = this.now();
+        this.finish(now);
+        drop(this);
+        tell("output", "");
+    }
+
+    /// Tells who waits for it that the database is closed, and what could not be stored.
+    pub fn tell_closed(local: &RefCell<Self>) {
+        let mut this = local.borrow_mut();
+        let Some(keeper) = this.keeper.take() else { return };
+        let left_over = keeper.left_over(&this.store).map_or(JsValue::UNDEFINED, |why| why.into());
+        drop(this);
+        for settle in keeper.when_closed {
+            let _ = settle.call1(&JsValue::NULL, &left_over);
+        }
     }
 
     /// Runs the call that begins at a word of the input; returns where the next one begins.
@@ -171,23 +253,45 @@ impl Local {
         while let Some((id, request)) = self.store.request() {
             self.carry_out(id, request, now);
         }
-        let attention = if self.happened.is_empty() { 0 } else { Cells::HAPPENED };
+        let mut attention = if self.happened.is_empty() { 0 } else { Cells::HAPPENED };
+        if let Some(keeper) = &mut self.keeper
+            && self.store.log().len() > self.log_seen
+        {
+            self.log_seen = self.store.log().len();
+            attention |= if keeper.logged(&mut self.store, now) { Cells::UNSTORED } else { 0 };
+        }
         self.cells.set(Cells::ATTENTION, attention);
         self.cells.point(&self.reply)
     }
 
     fn carry_out(&mut self, id: RequestId, request: Request, now: Time) {
         match request {
-            Request::Save | Request::Rewrite => {
-                self.store.snapshot_done(Err("this database is kept in memory only".into()), now);
-                self.collect(SessionId::default());
-            }
+            Request::Save => self.snapshot(Purpose::Dump, now),
+            Request::Rewrite => self.snapshot(Purpose::Base, now),
             Request::Reload { log } => self.reload(id, log, now),
             Request::Close(session) => self.happen(Kind::Close, session),
             Request::Resume(session) => self.happen(Kind::Resume, session),
             Request::Shutdown { .. } => self.happened.push_back((Kind::Shutdown, 0, Vec::new())),
-            Request::Configured(_) => {}
+            Request::Configured(parameter) => self.configured(parameter, now),
             Request::Sleep { until } => sleep(until.micros_since(now)),
+        }
+    }
+
+    fn snapshot(&mut self, purpose: Purpose, now: Time) {
+        match &mut self.keeper {
+            Some(keeper) => keeper.want_snapshot(purpose, &mut self.store, now),
+            None => self.store.snapshot_done(Err("this database is kept in memory only".into()), now),
+        }
+        self.collect(SessionId::default());
+    }
+
+    fn configured(&mut self, parameter: &str, now: Time) {
+        let Some(keeper) = &mut self.keeper else { return };
+        let logging = self.store.engine().shared().config.appendonly;
+        match parameter {
+            "appendonly" => keeper.set_logging(logging, &mut self.store, now),
+            "appendfsync" => keeper.wake(),
+            _ => {}
         }
     }
 

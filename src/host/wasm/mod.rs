@@ -10,17 +10,22 @@
 // Every function that wasm-bindgen exports comes with glue that is unsafe.
 #![allow(unsafe_code)]
 
+mod indexeddb;
+mod keeper;
 mod local;
+mod opening;
 mod panic;
 mod scratch;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::base::time::Time;
-use local::{Local, Options};
+use local::{Local, Options, Outside};
 
 /// An engine in JavaScript's own thread.
 #[wasm_bindgen]
@@ -32,15 +37,18 @@ pub struct Redlet {
 impl Redlet {
     /// Makes an empty engine. `options` is `{ config: { [parameter]: value } }`; throws what is wrong with it.
     ///
-    /// `poisoned` is called with a text when the engine has panicked or memory is exhausted. Nothing of this module may
-    /// be called after that.
+    /// `clock` returns milliseconds since 1970. `happened` is called with a word and a text: `poisoned` when the engine
+    /// has panicked or memory is exhausted, after which nothing of this module may be called; `output` when `next` has
+    /// something; `failing` and `working` when storage does, `lost` when it will not work again.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, poisoned: js_sys::Function) -> Result<Redlet, JsError> {
-        panic::report_to(poisoned);
+    pub fn new(options: JsValue, clock: Function, happened: Function) -> Result<Redlet, JsError> {
+        panic::report_to(happened.clone());
         let options: Options = serde_wasm_bindgen::from_value(options)?;
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| JsError::new(&error.to_string()))?;
-        let local = Local::new(&options, u128::from_le_bytes(seed)).map_err(|error| JsError::new(&error))?;
+        let outside = Outside { clock, happened };
+        let local =
+            Local::new(&options, outside, u128::from_le_bytes(seed)).map_err(|error| JsError::new(&error))?;
         Ok(Redlet { local: Rc::new(RefCell::new(local)) })
     }
 
@@ -103,6 +111,51 @@ impl Redlet {
     #[wasm_bindgen(js_name = nextDeadline)]
     pub fn next_deadline(&self) -> f64 {
         self.local.borrow().next_deadline().map_or(f64::INFINITY, |at| at.0 as f64 / 1e3)
+    }
+
+    /// Reads the database of this name from IndexedDB, and stores changes there from then on. To be called once, before
+    /// any call. Resolves to what was found damaged, if anything was.
+    pub fn open(&self, name: String, ring_bytes: f64) -> Promise {
+        let local = self.local.clone();
+        future_to_promise(async move {
+            let opened = opening::open(local, &name, ring_bytes as u64).await;
+            opened.map(JsValue::from).map_err(|failure| opening::error(&failure).into())
+        })
+    }
+
+    /// Returns a promise that resolves when all changes so far are on the disk, or rejects if that fails.
+    pub fn stored(&self) -> Promise {
+        let local = self.local.clone();
+        let promise = Promise::new(&mut |resolve, reject| {
+            let mut local = local.borrow_mut();
+            let unknown = resolve.clone();
+            if local.with_keeper(|keeper, store, _| keeper.await_safety(store, resolve, reject)).is_none() {
+                // Kept in memory only: there is nothing to wait for.
+                let _ = unknown.call0(&JsValue::NULL);
+            }
+        });
+        Local::tell_news(&self.local);
+        promise
+    }
+
+    /// Stores what is not stored yet as soon as possible: the page may be about to go.
+    pub fn hurry(&self) {
+        self.local.borrow_mut().with_keeper(|keeper, _, _| keeper.hurry());
+    }
+
+    /// Stores what is not stored yet and closes the database; resolves to why something could not be stored.
+    pub fn close(&self) -> Promise {
+        Promise::new(&mut |resolve, _| {
+            let mut local = self.local.borrow_mut();
+            let unknown = resolve.clone();
+            let closing = local.with_keeper(|keeper, store, now| {
+                keeper.when_closed.push(resolve);
+                keeper.close(store, now);
+            });
+            if closing.is_none() {
+                let _ = unknown.call0(&JsValue::NULL);
+            }
+        })
     }
 }
 

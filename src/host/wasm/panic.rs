@@ -16,8 +16,8 @@ thread_local! {
     static LISTENERS: RefCell<Vec<Function>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `poisoned` with a text when this module can't be used any more.
-pub fn report_to(poisoned: Function) {
+/// Calls `happened` with `poisoned` and a text when this module can't be used any more.
+pub fn report_to(happened: Function) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         panic::set_hook(Box::new(|info: &PanicHookInfo<'_>| {
@@ -25,7 +25,7 @@ pub fn report_to(poisoned: Function) {
             tell(&info.to_string());
         }));
     });
-    LISTENERS.with_borrow_mut(|listeners| listeners.push(poisoned));
+    LISTENERS.with_borrow_mut(|listeners| listeners.push(happened));
 }
 
 fn tell(text: &str) {
@@ -34,7 +34,7 @@ fn tell(text: &str) {
     let Ok(listeners) = taken else { return };
     let text = JsValue::from_str(text);
     for listener in listeners {
-        let _ = listener.call1(&JsValue::NULL, &text);
+        let _ = listener.call2(&JsValue::NULL, &"poisoned".into(), &text);
     }
 }
 

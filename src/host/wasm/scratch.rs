@@ -20,6 +20,8 @@ impl Cells {
 
     /// `next` has something.
     pub const HAPPENED: u32 = 1;
+    /// The call has changed something that must not be acknowledged before it is stored.
+    pub const UNSTORED: u32 = 2;
 
     pub fn address(&self) -> u32 {
         address(self.0.as_ptr())

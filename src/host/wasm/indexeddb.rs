@@ -1,0 +1,439 @@
+//! How a database lies in IndexedDB, and the transactions that read and change it.
+//!
+//! ```text
+//! meta       "meta"            Meta, the one record that says what counts
+//!            [epoch, place]    what the opening of that epoch found damaged, as it was
+//! snapshot   [generation, n]   { bytes, crc64 }        RDB in chunks
+//! ring       seq % slots       { seq, bytes, crc64 }   the log since the snapshot
+//! lease      epoch             one record for every opening there ever was
+//! ```
+//!
+//! Whoever opens the database adds the next epoch to `lease`. Every later transaction begins by adding the epoch after
+//! its own, and takes it away again: if somebody else has opened the database since, adding fails, and with it the
+//! whole transaction. Nothing has to be read first, so a transaction is one message to the browser.
+
+use std::ops::Range;
+
+use js_sys::{Array, BigInt, Object, Promise, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction,
+    IdbTransactionMode,
+};
+
+use crate::persist::ring::Segment;
+
+const META: &str = "meta";
+const SNAPSHOT: &str = "snapshot";
+const RING: &str = "ring";
+const LEASE: &str = "lease";
+const STORES: [&str; 4] = [META, SNAPSHOT, RING, LEASE];
+
+const FORMAT: u32 = 1;
+/// How many segments the ring can hold.
+pub const SLOTS: u64 = 16_384;
+
+/// Why something could not be done.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// Somebody else has opened the database since.
+    Superseded,
+    /// The browser refuses: its name for the reason, and its text.
+    Storage(String),
+    /// What is stored can't be understood.
+    Damaged(String),
+    /// There is no such storage here.
+    Unavailable(String),
+}
+
+/// What the database holds.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    format: u32,
+    pub epoch: u64,
+    /// The snapshot that counts; zero if there is none.
+    pub generation: u64,
+    pub chunks: u64,
+    pub snapshot_bytes: u64,
+    /// The first segment of the log that goes on from it.
+    pub first_seq: u64,
+    slots: u64,
+    /// Generations that are kept because they are damaged.
+    pub aside: Vec<u64>,
+}
+
+impl Default for Meta {
+    fn default() -> Self {
+        let (epoch, generation, chunks, snapshot_bytes, aside) = (0, 0, 0, 0, Vec::new());
+        Self { format: FORMAT, epoch, generation, chunks, snapshot_bytes, first_seq: 1, slots: SLOTS, aside }
+    }
+}
+
+impl Meta {
+    /// Returns what will count when the next snapshot is complete.
+    pub fn next(&self, chunks: u64, snapshot_bytes: u64, first_seq: u64) -> Self {
+        let (generation, aside) = (self.generation + 1, self.aside.clone());
+        Self { generation, chunks, snapshot_bytes, first_seq, aside, ..*self }
+    }
+
+    fn read(value: JsValue) -> Result<Self, String> {
+        if value.is_undefined() {
+            return Ok(Self::default());
+        }
+        let meta: Self = serde_wasm_bindgen::from_value(value)
+            .map_err(|error| format!("the record `meta` makes no sense: {error}"))?;
+        if meta.format != FORMAT || meta.slots != SLOTS {
+            return Err(format!("the database has format {}, not {FORMAT}", meta.format));
+        }
+        Ok(meta)
+    }
+}
+
+/// An open database.
+#[derive(Clone)]
+pub struct Database {
+    inner: IdbDatabase,
+    epoch: u64,
+}
+
+/// Changes that are made together or not at all.
+#[derive(Default)]
+pub struct Write {
+    /// Whether it is over only when the disk has it.
+    pub strict: bool,
+    puts: Vec<(&'static str, JsValue, JsValue)>,
+    deletes: Vec<(&'static str, JsValue)>,
+}
+
+impl Write {
+    /// Makes an empty write. Even that one brings earlier ones to the disk if it is strict.
+    pub fn new(strict: bool) -> Self {
+        Self { strict, ..Self::default() }
+    }
+
+    pub fn segment(mut self, slot: u64, seq: u64, bytes: &[u8]) -> Self {
+        let record = record(bytes, Segment::seal(seq, bytes));
+        set(&record, "seq", seq as f64);
+        self.puts.push((RING, JsValue::from(slot as f64), record.into()));
+        self
+    }
+
+    pub fn chunk(mut self, generation: u64, n: u64, bytes: &[u8]) -> Self {
+        let record = record(bytes, Segment::seal(n, bytes));
+        self.puts.push((SNAPSHOT, pair(generation, n), record.into()));
+        self
+    }
+
+    pub fn meta(mut self, meta: &Meta) -> Self {
+        let meta = serde_wasm_bindgen::to_value(meta).expect("numbers and a list");
+        self.puts.push((META, JsValue::from_str(META), meta));
+        self
+    }
+
+    /// Deletes the chunks of these generations.
+    pub fn delete_chunks(mut self, generations: Range<u64>) -> Self {
+        if !generations.is_empty() {
+            let (from, to) =
+                (Array::of1(&generations.start.into_js()), Array::of1(&generations.end.into_js()));
+            let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true);
+            self.deletes.push((SNAPSHOT, range.expect("keys in order").into()));
+        }
+        self
+    }
+
+    /// Deletes what lies in these slots.
+    pub fn delete_slots(mut self, slots: Range<u64>) -> Self {
+        let (from, to) = (slots.start.into_js(), slots.end.into_js());
+        let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true);
+        self.deletes.push((RING, range.expect("keys in order").into()));
+        self
+    }
+}
+
+impl Database {
+    /// Opens, or makes, the database of this name.
+    pub async fn open(name: &str) -> Result<IdbDatabase, Failure> {
+        let factory = Reflect::get(&js_sys::global(), &"indexedDB".into()).unwrap_or_default();
+        if factory.is_undefined() || factory.is_null() {
+            return Err(Failure::Unavailable("there is no IndexedDB here".into()));
+        }
+        // Not `dyn_into`: a test's own IndexedDB is none of the browser's classes.
+        let request = factory.unchecked_into::<IdbFactory>().open_with_u32(name, FORMAT);
+        let request = request.map_err(|error| Failure::Unavailable(text(&error)))?;
+        let upgrade = {
+            let request = request.clone();
+            Closure::<dyn FnMut()>::new(move || {
+                let database = result(&request).unchecked_into::<IdbDatabase>();
+                for store in STORES {
+                    // If this fails, so does the request.
+                    let _ = database.create_object_store(store);
+                }
+            })
+        };
+        request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+        let opened = succeeded(&request).await.map_err(|failure| match failure {
+            Failure::Storage(text) => Failure::Unavailable(text),
+            other => other,
+        })?;
+        Ok(opened.unchecked_into())
+    }
+
+    /// Takes the lead over the database: nobody who opened it before can write any more.
+    pub async fn lead(inner: IdbDatabase) -> Result<Opening, Failure> {
+        let transaction = Transaction::begin(&inner, &STORES, true)?;
+        let value = succeeded(&transaction.store(META)?.get(&META.into()).map_err(storage)?).await?;
+        let mut meta = match Meta::read(value) {
+            Ok(meta) => meta,
+            Err(why) => {
+                let _ = transaction.inner.abort();
+                return Err(Failure::Damaged(why));
+            }
+        };
+        meta.epoch += 1;
+        let epoch = JsValue::from(meta.epoch as f64);
+        transaction.store(LEASE)?.put_with_key(&true.into(), &epoch).map_err(storage)?;
+        let database = Database { inner, epoch: meta.epoch };
+        Ok(Opening { database, transaction, meta })
+    }
+
+    /// Makes the changes, unless somebody else has opened the database since.
+    pub async fn write(&self, write: Write) -> Result<(), Failure> {
+        let changed = |name: &str| {
+            name == LEASE
+                || write.puts.iter().any(|(store, ..)| *store == name)
+                || write.deletes.iter().any(|(store, _)| *store == name)
+        };
+        let stores: Vec<&str> = STORES.into_iter().filter(|name| changed(name)).collect();
+        let transaction = Transaction::begin(&self.inner, &stores, write.strict)?;
+        let next = JsValue::from(self.epoch as f64 + 1.0);
+        let lease = transaction.store(LEASE)?;
+        lease.add_with_key(&true.into(), &next).map_err(storage)?;
+        lease.delete(&next).map_err(storage)?;
+        for (store, key, value) in &write.puts {
+            transaction.store(store)?.put_with_key(value, key).map_err(storage)?;
+        }
+        for (store, range) in &write.deletes {
+            transaction.store(store)?.delete(range).map_err(storage)?;
+        }
+        transaction.commit().await
+    }
+
+    /// Has `lost` called with a text when the database is taken away.
+    pub fn watch(&self, lost: impl Fn(&str) + Clone + 'static) -> Watch {
+        let database = self.inner.clone();
+        let told = lost.clone();
+        let changed = Closure::<dyn FnMut()>::new(move || {
+            // Who wants to delete it waits until we let go.
+            database.close();
+            told("the database was deleted");
+        });
+        let closed = Closure::<dyn FnMut()>::new(move || lost("the browser has closed the database"));
+        self.inner.set_onversionchange(Some(changed.as_ref().unchecked_ref()));
+        self.inner.set_onclose(Some(closed.as_ref().unchecked_ref()));
+        Watch { database: self.inner.clone(), _handlers: [changed, closed] }
+    }
+
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// Handlers that a database calls; none once this is dropped.
+pub struct Watch {
+    database: IdbDatabase,
+    _handlers: [Closure<dyn FnMut()>; 2],
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.database.set_onversionchange(None);
+        self.database.set_onclose(None);
+    }
+}
+
+/// A database that is being read for the first time, in the transaction that took the lead.
+pub struct Opening {
+    database: Database,
+    transaction: Transaction,
+    pub meta: Meta,
+}
+
+impl Opening {
+    /// Reads a chunk of the snapshot; what is wrong with it if it is not as it was written.
+    pub async fn chunk(&self, n: u64) -> Result<Result<Vec<u8>, String>, Failure> {
+        let key = pair(self.meta.generation, n);
+        let record = succeeded(&self.transaction.store(SNAPSHOT)?.get(&key).map_err(storage)?).await?;
+        Ok(match read(&record) {
+            None => Err(format!("chunk {n} of the snapshot is missing")),
+            Some((bytes, checksum)) if checksum == Segment::seal(n, &bytes) => Ok(bytes),
+            Some(_) => Err(format!("chunk {n} of the snapshot is damaged")),
+        })
+    }
+
+    /// Reads all segments, those that are released too.
+    pub async fn segments(&self) -> Result<Vec<Segment>, Failure> {
+        let ring = self.transaction.store(RING)?;
+        let records: Array = succeeded(&ring.get_all().map_err(storage)?).await?.unchecked_into();
+        let segment = |record: JsValue| {
+            let seq = field(&record, "seq").as_f64()? as u64;
+            let (bytes, checksum) = read(&record).unwrap_or_default();
+            Some(Segment { seq, bytes, checksum })
+        };
+        Ok(records.iter().filter_map(segment).collect())
+    }
+
+    /// Moves the segments from `first` on out of the ring, to where they stay for inspection.
+    pub async fn set_aside(&self, first: u64, last: u64) -> Result<(), Failure> {
+        let (ring, meta) = (self.transaction.store(RING)?, self.transaction.store(META)?);
+        for slot in (first..=last).take(SLOTS as usize).map(|seq| (seq % SLOTS).into_js()) {
+            let record = succeeded(&ring.get(&slot).map_err(storage)?).await?;
+            if !record.is_undefined() {
+                let key = Array::of2(&self.meta.epoch.into_js(), &slot);
+                meta.put_with_key(&record, &key).map_err(storage)?;
+                ring.delete(&slot).map_err(storage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction; from now on the database is ours.
+    pub async fn done(self) -> Result<(Database, Meta), Failure> {
+        let meta = Write::new(true).meta(&self.meta);
+        for (store, key, value) in &meta.puts {
+            self.transaction.store(store)?.put_with_key(value, key).map_err(storage)?;
+        }
+        self.transaction.commit().await?;
+        Ok((self.database, self.meta))
+    }
+}
+
+/// A transaction, and the promise of its end.
+struct Transaction {
+    inner: IdbTransaction,
+    end: JsFuture,
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// An `IDBDatabase`, with the method as the standard has it by now.
+    #[wasm_bindgen(extends = IdbDatabase)]
+    type Transacting;
+    #[wasm_bindgen(method, catch)]
+    fn transaction(
+        this: &Transacting,
+        stores: &Array,
+        mode: IdbTransactionMode,
+        options: &Object,
+    ) -> Result<IdbTransaction, JsValue>;
+
+    /// An `IDBTransaction` that may be too old to have the method.
+    #[wasm_bindgen(extends = IdbTransaction)]
+    type Committing;
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Committing) -> Result<(), JsValue>;
+}
+
+impl Transaction {
+    fn begin(database: &IdbDatabase, stores: &[&str], strict: bool) -> Result<Self, Failure> {
+        let options = Object::new();
+        set(&options, "durability", if strict { "strict" } else { "relaxed" });
+        let stores = stores.iter().map(|name| JsValue::from_str(name)).collect::<Array>();
+        let database = database.unchecked_ref::<Transacting>();
+        let inner =
+            database.transaction(&stores, IdbTransactionMode::Readwrite, &options).map_err(storage)?;
+        let end = Promise::new(&mut |resolve, reject| {
+            inner.set_oncomplete(Some(&resolve));
+            inner.set_onabort(Some(&reject));
+        });
+        Ok(Self { inner, end: end.into() })
+    }
+
+    fn store(&self, name: &str) -> Result<IdbObjectStore, Failure> {
+        self.inner.object_store(name).map_err(storage)
+    }
+
+    /// Waits until it has completed; it is not waited for that somebody might add to it.
+    async fn commit(self) -> Result<(), Failure> {
+        // Where there is no such method it commits by itself, a little later.
+        let _ = self.inner.unchecked_ref::<Committing>().commit();
+        match self.end.await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(why(self.inner.error())),
+        }
+    }
+}
+
+/// Waits for a request's result.
+async fn succeeded(request: &IdbRequest) -> Result<JsValue, Failure> {
+    let settled = Promise::new(&mut |resolve, reject| {
+        request.set_onsuccess(Some(&resolve));
+        request.set_onerror(Some(&reject));
+    });
+    match JsFuture::from(settled).await {
+        Ok(_) => Ok(result(request)),
+        Err(_) => Err(why(request.error().ok().flatten())),
+    }
+}
+
+fn result(request: &IdbRequest) -> JsValue {
+    request.result().unwrap_or_default()
+}
+
+fn why(error: Option<DomException>) -> Failure {
+    match error {
+        // Nothing is added but to the lease.
+        Some(error) if error.name() == "ConstraintError" => Failure::Superseded,
+        Some(error) => storage(error.into()),
+        None => Failure::Storage("the transaction was aborted".into()),
+    }
+}
+
+fn storage(error: JsValue) -> Failure {
+    Failure::Storage(text(&error))
+}
+
+/// Returns the name and the text of what was thrown.
+fn text(error: &JsValue) -> String {
+    let part = |name| field(error, name).as_string().unwrap_or_default();
+    format!("{}: {}", part("name"), part("message"))
+}
+
+fn record(bytes: &[u8], checksum: u64) -> Object {
+    let record = Object::new();
+    set(&record, "bytes", Uint8Array::from(bytes));
+    set(&record, "crc64", BigInt::from(checksum));
+    record
+}
+
+fn read(record: &JsValue) -> Option<(Vec<u8>, u64)> {
+    let bytes = field(record, "bytes").dyn_into::<Uint8Array>().ok()?.to_vec();
+    let checksum = field(record, "crc64").dyn_into::<BigInt>().ok()?;
+    Some((bytes, u64::try_from(checksum).ok()?))
+}
+
+fn field(record: &JsValue, name: &str) -> JsValue {
+    Reflect::get(record, &name.into()).unwrap_or_default()
+}
+
+fn set(object: &Object, name: &str, value: impl Into<JsValue>) {
+    // Fails for frozen objects and the like only.
+    let _ = Reflect::set(object, &name.into(), &value.into());
+}
+
+fn pair(a: u64, b: u64) -> JsValue {
+    Array::of2(&a.into_js(), &b.into_js()).into()
+}
+
+/// A count as the number that it is in JavaScript: none of ours comes near 2^53.
+trait IntoJs {
+    fn into_js(self) -> JsValue;
+}
+
+impl IntoJs for u64 {
+    fn into_js(self) -> JsValue {
+        JsValue::from(self as f64)
+    }
+}

@@ -1,0 +1,511 @@
+//! When what is written to IndexedDB: the log as `appendfsync` says, and snapshots a slice at a time.
+//!
+//! One task runs for as long as the database is open. It asks for the next job, carries it out without holding
+//! anything, and reports how that went. So there is one transaction at a time, and whatever is logged while one is
+//! under way goes into the next: many writers share one.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::task::Waker;
+
+use js_sys::Function;
+
+use super::indexeddb::{Failure, Meta, SLOTS, Watch, Write};
+use crate::base::time::Time;
+use crate::engine::config::AppendFsync;
+use crate::engine::persistence::RingUse;
+use crate::persist::ring::Ring;
+use crate::store::{Progress, Purpose, Store};
+
+/// A chunk of a snapshot is written when it is as large, or has taken as long.
+const CHUNK_BYTES: usize = 256 * 1024;
+const SLICE_MS: f64 = 4.0;
+const STEP_BYTES: usize = 16 * 1024;
+/// With `appendfsync no`, the log is stored when nothing was logged for as long, and at the latest after so long.
+const IDLE_SECONDS: u64 = 1;
+const LATEST_SECONDS: u64 = 30;
+/// What failed is tried again this much later.
+const RETRY_SECONDS: u64 = 1;
+
+/// What is to be done next.
+pub enum Job {
+    Write(Write, Purport),
+    /// Nothing, until somebody wakes the task.
+    Wait,
+    /// Everything is stored, and the database is to be closed.
+    Stop,
+}
+
+/// What a write means.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Purport {
+    /// The log is stored up to here.
+    Log {
+        up_to: u64,
+        bytes: u64,
+        strict: bool,
+    },
+    Chunk,
+    /// The new snapshot is the one that counts.
+    Switch,
+    Clean,
+}
+
+/// What JavaScript is to be told.
+pub enum News {
+    /// Call this function without arguments, or with an error.
+    Settle(Function, Option<Failure>),
+    /// Storage fails, with a text.
+    Failing(String),
+    /// It works again.
+    Working,
+    /// It will not work again until the database is opened anew.
+    Lost(Failure),
+}
+
+/// Somebody who waits until the log is stored up to a place.
+struct Waiter {
+    up_to: u64,
+    resolve: Function,
+    reject: Function,
+}
+
+/// A snapshot that is being written.
+struct Writing {
+    chunks: u64,
+    bytes: u64,
+    first_seq: u64,
+    /// Logged before the snapshot began and not stored, because the ring was full; the snapshot has it.
+    covered: Vec<u8>,
+    complete: bool,
+}
+
+/// Decides what to write.
+pub struct Keeper {
+    meta: Meta,
+    ring: Ring,
+    /// The least that the ring may hold; a larger snapshot lets it hold as much as the snapshot.
+    ring_bytes: u64,
+    /// What was taken from the engine's log and is not stored.
+    pending: Vec<u8>,
+    /// How many bytes were logged, up to where they are stored, and up to where they are on the disk.
+    logged: u64,
+    stored: u64,
+    safe: u64,
+    waiters: Vec<Waiter>,
+    /// Somebody wants what is logged stored at once.
+    hurried: bool,
+    last_store: Time,
+    first_unstored: Option<Time>,
+    last_logged: Time,
+    snapshot_wanted: Option<Purpose>,
+    writing: Option<Writing>,
+    /// No snapshot is begun before.
+    not_before: Time,
+    /// Old generations and freed slots, which are deleted after a switch.
+    cleaning: Option<(Range<u64>, Vec<Range<u64>>)>,
+    /// The log goes on from a snapshot that is still to be written.
+    held: bool,
+    failing: bool,
+    lost: Option<Failure>,
+    closing: bool,
+    pub news: VecDeque<News>,
+    /// Notices when the browser takes the database away.
+    pub watch: Option<Watch>,
+    /// Who waits until the database is closed.
+    pub when_closed: Vec<Function>,
+    idle: Option<Waker>,
+    /// A chunk and a piece of log take turns.
+    stored_last: bool,
+}
+
+impl Keeper {
+    pub fn new(meta: Meta, next_seq: u64, used: u64, ring_bytes: u64, now: Time) -> Self {
+        let mut ring = Ring::new(meta.first_seq, SLOTS, ring_bytes.max(meta.snapshot_bytes));
+        // How the bytes are spread over the segments is of no interest any more.
+        for seq in meta.first_seq..next_seq {
+            ring.push(if seq == meta.first_seq { used } else { 0 });
+        }
+        Self {
+            meta,
+            ring,
+            ring_bytes,
+            pending: Vec::new(),
+            logged: 0,
+            stored: 0,
+            safe: 0,
+            waiters: Vec::new(),
+            hurried: false,
+            last_store: Time::default(),
+            first_unstored: None,
+            last_logged: now,
+            snapshot_wanted: None,
+            writing: None,
+            not_before: Time::default(),
+            cleaning: None,
+            held: false,
+            failing: false,
+            lost: None,
+            closing: false,
+            news: VecDeque::new(),
+            watch: None,
+            when_closed: Vec::new(),
+            idle: None,
+            stored_last: false,
+        }
+    }
+
+    // What the host tells ---------------------------------------------------------------------------------------
+
+    /// Takes note that the engine's log has grown. Returns whether the change may not be acknowledged yet.
+    pub fn logged(&mut self, store: &mut Store, now: Time) -> bool {
+        self.show(store);
+        self.last_logged = now;
+        self.first_unstored.get_or_insert(now);
+        if self.log_due(store).is_some_and(|due| due <= now) {
+            self.wake();
+        }
+        policy(store) == AppendFsync::Always
+    }
+
+    /// Lets the task look for work.
+    pub fn wake(&mut self) {
+        if let Some(waker) = self.idle.take() {
+            waker.wake();
+        }
+    }
+
+    /// Keeps who is to be woken when there may be work.
+    pub fn sleep(&mut self, waker: Waker) {
+        self.idle = Some(waker);
+    }
+
+    /// Stores what is logged as soon as possible.
+    pub fn hurry(&mut self) {
+        self.hurried = true;
+        self.wake();
+    }
+
+    /// Calls one of the functions when all that is logged is on the disk, or when that failed.
+    pub fn await_safety(&mut self, store: &Store, resolve: Function, reject: Function) {
+        if let Some(failure) = &self.lost {
+            self.news.push_back(News::Settle(reject, Some(failure.clone())));
+            return;
+        }
+        let up_to = self.logged + store.log().len() as u64;
+        self.waiters.push(Waiter { up_to, resolve, reject });
+        self.hurry();
+    }
+
+    /// Writes a snapshot as soon as possible.
+    pub fn want_snapshot(&mut self, purpose: Purpose, store: &mut Store, now: Time) {
+        if let Some(failure) = &self.lost {
+            return store.snapshot_done(Err(describe(failure)), now);
+        }
+        self.snapshot_wanted = Some(purpose);
+        self.not_before = Time::default();
+        self.wake();
+    }
+
+    /// Begins to log, or ends it. A log goes on from a snapshot, and is not stored before that one is.
+    pub fn set_logging(&mut self, logging: bool, store: &mut Store, now: Time) {
+        store.engine_mut().set_logging(logging && self.lost.is_none());
+        store.engine_mut().shared_mut().persistence.log_enabled = logging;
+        self.held = logging;
+        if logging {
+            self.want_snapshot(Purpose::Base, store, now);
+        }
+    }
+
+    /// Stores what is logged, if that is possible at all, and then stops.
+    pub fn close(&mut self, store: &mut Store, now: Time) {
+        self.closing = true;
+        self.failing = false;
+        self.give_up_snapshot("the database is being closed", store, now);
+        self.wake();
+    }
+
+    /// Returns what is not stored, and why.
+    pub fn left_over(&self, store: &Store) -> Option<String> {
+        let state = &store.engine().shared().persistence;
+        (self.unstored(store) > 0).then(|| state.last_error.clone())
+    }
+
+    /// Gives up storing: the database is gone, or somebody else's.
+    pub fn lose(&mut self, failure: Failure, store: &mut Store, now: Time) {
+        if self.lost.is_some() || self.closing {
+            return;
+        }
+        self.note_failure(&failure, store);
+        store.engine_mut().set_logging(false);
+        if self.snapshot_wanted.take().is_some() {
+            store.snapshot_done(Err(describe(&failure)), now);
+        }
+        self.give_up_snapshot(&describe(&failure), store, now);
+        self.reject_waiters(&failure);
+        self.news.push_back(News::Lost(failure.clone()));
+        self.lost = Some(failure);
+        self.wake();
+    }
+
+    /// Returns when there will be something to do, if nothing else happens.
+    pub fn deadline(&self, store: &Store) -> Option<Time> {
+        if self.lost.is_some() {
+            return None;
+        }
+        let snapshot = self.wants_snapshot().then_some(self.not_before);
+        [self.log_due(store), snapshot].into_iter().flatten().min()
+    }
+
+    /// Shows INFO how full the ring is.
+    fn show(&self, store: &mut Store) {
+        let unstored = self.unstored(store);
+        let waiting = unstored > 0 && (self.is_held() || !self.ring.has_room(unstored));
+        let (bytes, capacity) = (self.ring.bytes(), self.ring.capacity());
+        store.engine_mut().shared_mut().persistence.ring =
+            Some(RingUse { bytes, capacity, unstored, waiting });
+    }
+
+    // What the task does ----------------------------------------------------------------------------------------
+
+    /// Returns what to do now.
+    pub fn next_job(&mut self, store: &mut Store, now: Time) -> Job {
+        if self.lost.is_some() {
+            return if self.closing { Job::Stop } else { Job::Wait };
+        }
+        if let Some((generations, slots)) = self.cleaning.take() {
+            let kept = self.meta.aside.clone();
+            return Job::Write(clean(generations, slots, &kept), Purport::Clean);
+        }
+        let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
+        let turn = !(self.stored_last && self.writing.is_some());
+        let begins =
+            self.writing.is_none() && self.wants_snapshot() && self.not_before <= now && !self.closing;
+        let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
+        if begins {
+            self.begin_snapshot(log.is_none(), store, now);
+        }
+        self.stored_last = log.is_some();
+        if let Some(log) = log {
+            return log;
+        }
+        if self.writing.is_some() {
+            return self.write_chunk(store);
+        }
+        let done = self.unstored(store) == 0 || self.failing;
+        if self.closing && done { Job::Stop } else { Job::Wait }
+    }
+
+    /// Takes note of how a job ended.
+    pub fn done(&mut self, purport: Purport, result: Result<(), Failure>, store: &mut Store, now: Time) {
+        match result {
+            Ok(()) => self.succeeded(purport, store, now),
+            Err(failure) => self.failed(purport, failure, store, now),
+        }
+        self.show(store);
+    }
+
+    fn succeeded(&mut self, purport: Purport, store: &mut Store, now: Time) {
+        match purport {
+            Purport::Log { up_to, bytes, strict } => {
+                self.pending.drain(..bytes as usize);
+                self.now_stored(up_to, strict);
+                if self.failing {
+                    self.failing = false;
+                    store.engine_mut().shared_mut().persistence.log_failed = false;
+                    self.news.push_back(News::Working);
+                }
+            }
+            Purport::Switch => self.switched(store, now),
+            Purport::Chunk | Purport::Clean => {}
+        }
+    }
+
+    fn failed(&mut self, purport: Purport, failure: Failure, store: &mut Store, now: Time) {
+        if let Failure::Superseded = failure {
+            return self.lose(failure, store, now);
+        }
+        match purport {
+            Purport::Log { bytes, .. } => {
+                if bytes > 0 {
+                    self.ring.pop();
+                }
+                if !self.failing {
+                    self.news.push_back(News::Failing(describe(&failure)));
+                }
+                self.failing = true;
+                self.note_failure(&failure, store);
+                self.reject_waiters(&failure);
+                // The segment that comes first after the snapshot would have another number.
+                self.give_up_snapshot(&describe(&failure), store, now);
+            }
+            Purport::Chunk | Purport::Switch => {
+                self.news.push_back(News::Failing(describe(&failure)));
+                self.give_up_snapshot(&describe(&failure), store, now);
+            }
+            // What is left over is deleted with the next generation.
+            Purport::Clean => {}
+        }
+    }
+
+    // The log ---------------------------------------------------------------------------------------------------
+
+    fn unstored(&self, store: &Store) -> u64 {
+        self.pending.len() as u64 + store.log().len() as u64
+    }
+
+    /// Returns when the log is to be stored; none if there is nothing to store.
+    fn log_due(&self, store: &Store) -> Option<Time> {
+        let unstored = self.unstored(store);
+        let wanted = self.hurried || !self.waiters.is_empty();
+        let unsafe_only = !self.waiters.is_empty() && self.safe < self.logged;
+        if self.is_held() || unstored == 0 && !unsafe_only || unstored > 0 && !self.ring.has_room(unstored) {
+            return None;
+        }
+        let first = self.first_unstored.unwrap_or_default();
+        Some(match policy(store) {
+            _ if wanted => Time::default(),
+            _ if self.failing => self.last_store.plus_seconds(RETRY_SECONDS),
+            AppendFsync::Always => Time::default(),
+            AppendFsync::EverySecond => self.last_store.plus_seconds(1),
+            AppendFsync::No => {
+                self.last_logged.plus_seconds(IDLE_SECONDS).min(first.plus_seconds(LATEST_SECONDS))
+            }
+        })
+    }
+
+    /// Returns whether what is logged has to wait for a snapshot, since it goes on from it.
+    fn is_held(&self) -> bool {
+        self.held || self.writing.as_ref().is_some_and(|writing| !writing.covered.is_empty())
+    }
+
+    /// Takes all that is logged into one segment, if there is room for it.
+    fn store_log(&mut self, store: &mut Store, now: Time) -> Option<Job> {
+        self.hurried = false;
+        let strict = policy(store) == AppendFsync::Always || !self.waiters.is_empty() || self.closing;
+        self.take_log(store);
+        let bytes = self.pending.len() as u64;
+        let room = self.ring.has_room(bytes) || self.closing && self.ring.has_slot();
+        if self.is_held() || bytes > 0 && !room || bytes == 0 && !(strict && self.safe < self.logged) {
+            return None;
+        }
+        self.last_store = now;
+        let mut write = Write::new(strict);
+        if bytes > 0 {
+            let seq = self.ring.push(bytes);
+            write = write.segment(self.ring.slot(seq), seq, &self.pending);
+        }
+        Some(Job::Write(write, Purport::Log { up_to: self.logged, bytes, strict }))
+    }
+
+    fn take_log(&mut self, store: &mut Store) {
+        self.logged += store.log().len() as u64;
+        self.pending.extend_from_slice(store.log());
+        store.clear_log();
+        self.first_unstored = None;
+    }
+
+    fn now_stored(&mut self, up_to: u64, strict: bool) {
+        self.stored = self.stored.max(up_to);
+        if strict {
+            self.safe = self.stored;
+        }
+        let safe = self.safe;
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.up_to <= safe) {
+            self.news.push_back(News::Settle(waiter.resolve, None));
+        }
+    }
+
+    fn reject_waiters(&mut self, failure: &Failure) {
+        for waiter in self.waiters.drain(..) {
+            self.news.push_back(News::Settle(waiter.reject, Some(failure.clone())));
+        }
+    }
+
+    fn note_failure(&mut self, failure: &Failure, store: &mut Store) {
+        let state = &mut store.engine_mut().shared_mut().persistence;
+        state.log_failed = true;
+        state.last_error = describe(failure);
+    }
+
+    // Snapshots -------------------------------------------------------------------------------------------------
+
+    fn wants_snapshot(&self) -> bool {
+        self.writing.is_none() && (self.snapshot_wanted.is_some() || self.ring.is_filling())
+    }
+
+    /// Sets the snapshot's moment, which is now: whatever was logged is in it.
+    ///
+    /// `full` says that the ring had no room for that; otherwise it is on its way.
+    fn begin_snapshot(&mut self, full: bool, store: &mut Store, now: Time) {
+        let covered = if full { std::mem::take(&mut self.pending) } else { Vec::new() };
+        store.begin_snapshot(self.snapshot_wanted.take().unwrap_or(Purpose::Base), now);
+        let first_seq = self.ring.next();
+        self.writing = Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false });
+    }
+
+    /// Saves for a few milliseconds, and makes a chunk of it; with the last one the new generation begins to count.
+    fn write_chunk(&mut self, store: &mut Store) -> Job {
+        let Some(writing) = &mut self.writing else { return Job::Wait };
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES + STEP_BYTES);
+        let until = js_sys::Date::now() + SLICE_MS;
+        while !writing.complete && chunk.len() < CHUNK_BYTES && js_sys::Date::now() < until {
+            writing.complete = store.step_snapshot(STEP_BYTES, &mut chunk) == Progress::Done;
+        }
+        let generation = self.meta.generation + 1;
+        let write = Write::new(writing.complete).chunk(generation, writing.chunks, &chunk);
+        writing.chunks += 1;
+        writing.bytes += chunk.len() as u64;
+        if !writing.complete {
+            return Job::Write(write, Purport::Chunk);
+        }
+        Job::Write(
+            write.meta(&self.meta.next(writing.chunks, writing.bytes, writing.first_seq)),
+            Purport::Switch,
+        )
+    }
+
+    fn switched(&mut self, store: &mut Store, now: Time) {
+        let Some(writing) = self.writing.take() else { return };
+        let old = self.meta.generation;
+        self.meta = self.meta.next(writing.chunks, writing.bytes, writing.first_seq);
+        self.held = false;
+        let slots = self.ring.release(writing.first_seq);
+        self.ring.set_capacity(self.ring_bytes.max(writing.bytes));
+        self.cleaning = Some((0..old + 1, slots));
+        store.snapshot_done(Ok(()), now);
+        self.now_stored(self.stored + writing.covered.len() as u64, true);
+    }
+
+    fn give_up_snapshot(&mut self, why: &str, store: &mut Store, now: Time) {
+        let Some(writing) = self.writing.take() else { return };
+        self.pending.splice(..0, writing.covered);
+        self.not_before = now.plus_seconds(RETRY_SECONDS);
+        store.snapshot_done(Err(why.into()), now);
+        let next = self.meta.generation + 1;
+        self.cleaning = Some((next..next + 1, Vec::new()));
+    }
+}
+
+fn clean(generations: Range<u64>, slots: Vec<Range<u64>>, kept: &[u64]) -> Write {
+    let mut write = Write::new(false);
+    let mut from = generations.start;
+    for kept in kept.iter().filter(|kept| generations.contains(kept)) {
+        write = write.delete_chunks(from..*kept);
+        from = kept + 1;
+    }
+    write = write.delete_chunks(from..generations.end);
+    slots.into_iter().fold(write, Write::delete_slots)
+}
+
+fn policy(store: &Store) -> AppendFsync {
+    store.engine().shared().config.appendfsync
+}
+
+/// Says what failed, in one line.
+pub fn describe(failure: &Failure) -> String {
+    match failure {
+        Failure::Superseded => "another tab or worker has taken the database over".into(),
+        Failure::Storage(text) | Failure::Damaged(text) | Failure::Unavailable(text) => text.clone(),
+    }
+}
