@@ -1,7 +1,9 @@
-import { RedisError, RedletError } from "./errors.js";
+import { RedisError, RedletError, type RedletErrorCode } from "./errors.js";
 import { Push } from "./resp.js";
 import { Attention, Happened, Scratch } from "./scratch.js";
+import { beforePageGoes, lock } from "./storage.js";
 import { instantiate, poison } from "./wasm.js";
+import { parameters, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
 import type { Reply } from "./values.js";
 
 export type AnyReply = Reply<string | Uint8Array>;
@@ -12,11 +14,6 @@ export interface Settings {
   readonly bytes?: boolean;
   /** Ends the wait of a call that waits. */
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface CoreOptions {
-  config: Record<string, string>;
-  clock: () => number;
 }
 
 /** A call that has no reply yet. */
@@ -49,13 +46,38 @@ export class Core {
   /** When the timer goes off, by the clock; far in the past if there is none. */
   #alarm = -Infinity;
   #ended: RedletError | undefined;
+  #unstored = false;
+  #storing = new Set<(why: Error) => void>();
+  readonly #onStorage: ((event: StorageEvent) => void) | undefined;
+  /** What is to be undone when the database is closed. */
+  #cleanup: (() => void)[] = [];
 
-  constructor(module: WebAssembly.Module, options: CoreOptions) {
-    this.clock = options.clock;
-    this.scratch = new Scratch(instantiate(module), { config: options.config }, (why) => {
-      this.end(new RedletError("POISONED", `the engine has stopped: ${why}`));
-      poison();
-    });
+  /** Makes an engine whose data is in memory only. */
+  constructor(module: WebAssembly.Module, options: OpenOptions) {
+    this.clock = options.clock ?? Date.now;
+    this.#onStorage = options.onStorage;
+    const happened = (what: string, text: string) => this.#happened(what, text);
+    this.scratch = new Scratch(instantiate(module), parameters(options), this.clock, happened);
+  }
+
+  /** Makes an engine with the data that storage has. */
+  static async open(module: WebAssembly.Module, options: OpenOptions): Promise<Core> {
+    if (options.storage !== "indexeddb") return new Core(module, options);
+    const name = `redlet:${options.name ?? "default"}`;
+    const release = await lock(name);
+    const core = new Core(module, options);
+    core.#cleanup.push(release);
+    try {
+      const damage: string | undefined = await core.scratch.engine.open(name, ringBytes(options));
+      if (damage !== undefined) core.#tell("damaged", damage);
+    } catch (error) {
+      const failure = storageError(error);
+      core.end(failure);
+      core.#release();
+      throw failure;
+    }
+    core.#cleanup.push(beforePageGoes(() => core.#ended ?? core.scratch.engine.hurry()));
+    return core;
   }
 
   /** Throws if the engine has ended. */
@@ -138,6 +160,7 @@ export class Core {
         heard: (reply) => {
           leave();
           if (reply instanceof RedisError) reject(reply);
+          else if (this.#unstored) this.stored().then(() => resolve(reply as AnyReply), reject);
           else resolve(reply as AnyReply);
         },
         ended: reject,
@@ -158,11 +181,34 @@ export class Core {
     return () => listeners.delete(listener);
   }
 
-  /** Ends everything. */
+  /** Whether the last call has changed what must be stored before it is acknowledged. */
+  get unstored(): boolean {
+    return this.#unstored;
+  }
+
+  /** Resolves when storage has all changes so far, on the disk. */
+  stored(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.check();
+      this.#storing.add(reject);
+      const settled = (settle: () => void) => {
+        this.#storing.delete(reject);
+        settle();
+      };
+      this.scratch.engine.stored().then(
+        () => settled(resolve),
+        (error) => settled(() => reject(storageError(error))),
+      );
+    });
+  }
+
+  /** Ends everything. Fails if not all could be stored. */
   async close(): Promise<void> {
     if (this.#ended !== undefined) return;
     this.end(new RedletError("CLOSED", "the database was closed"));
-    this.scratch.engine.free();
+    const unstored: string | undefined = await this.scratch.engine.close();
+    this.#release();
+    if (unstored !== undefined) throw new RedletError("STORAGE", `the last changes could not be stored: ${unstored}`);
   }
 
   /** Refuses everything from now on. Whoever waits is told why. */
@@ -173,6 +219,35 @@ export class Core {
     const listeners = [...this.#listeners.values()];
     this.#listeners.clear();
     for (const listener of listeners) listener.ended(why);
+    // What is being closed is still stored.
+    if (why.code === "CLOSED") return;
+    for (const reject of this.#storing) reject(why);
+    this.#storing.clear();
+  }
+
+  #release(): void {
+    for (const undo of this.#cleanup.splice(0)) undo();
+    this.scratch.engine.free();
+  }
+
+  #happened(what: string, text: string): void {
+    if (what === "poisoned") this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${text}`));
+    else if (what !== "output") this.#tell(what as StorageEvent["kind"], text);
+    else if (this.#ended === undefined) {
+      this.#drain();
+      this.#setTimer();
+    }
+  }
+
+  #poisoned(why: RedletError): void {
+    this.end(why);
+    poison();
+    for (const undo of this.#cleanup.splice(0)) undo();
+  }
+
+  #tell(kind: StorageEvent["kind"], message: string): void {
+    const listener = this.#onStorage;
+    if (listener !== undefined) queueMicrotask(() => listener({ kind, message }));
   }
 
   #unanswered(caller: number, now: number): AnyReply | Waiting {
@@ -184,13 +259,15 @@ export class Core {
 
   /** Looks at what a call has brought about besides its reply, and sees to it that time goes on. */
   #after(now: number): void {
-    if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
+    const { attention } = this.scratch;
+    this.#unstored = (attention & Attention.Unstored) !== 0;
+    if ((attention & Attention.Happened) !== 0) this.#drain();
     if (now > this.#alarm + IDLE) this.#setAlarm(now + IDLE, now);
   }
 
   #drain(): void {
     for (;;) {
-      const kind = this.scratch.engine.next();
+      const kind = this.scratch.next();
       if (kind === Happened.Nothing) return;
       const { session } = this.scratch;
       if (kind === Happened.Output) this.#hear(session);
@@ -246,8 +323,10 @@ export class Core {
     this.#alarm = -Infinity;
     if (this.#ended !== undefined) return;
     try {
-      this.scratch.engine.tick(this.clock());
-      if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
+      this.scratch.tick(this.clock());
+      const { attention } = this.scratch;
+      this.#unstored = (attention & Attention.Unstored) !== 0;
+      if ((attention & Attention.Happened) !== 0) this.#drain();
       this.#setTimer();
     } catch (error) {
       this.#judge(error);
@@ -257,8 +336,14 @@ export class Core {
   /** Tells answers from traps; after a trap nothing can be called any more. */
   #judge(error: unknown): unknown {
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
-    this.end(new RedletError("POISONED", `the engine has stopped: ${error.message}`, { cause: error }));
-    poison();
+    this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${error.message}`, { cause: error }));
     return this.#ended;
   }
+}
+
+/** Makes one of our errors of what the engine rejects with, whose name is the code. */
+function storageError(error: unknown): RedletError {
+  if (error instanceof RedletError) return error;
+  const { name, message } = error as { name: RedletErrorCode; message: string };
+  return new RedletError(name, message, { cause: error });
 }

@@ -44,6 +44,11 @@ export abstract class Face<S> {
     return this.core.onPush(this.number, listener as (parts: AnyReply[]) => void);
   }
 
+  /** Resolves when storage has all changes so far, on the disk; at once if there is no storage. */
+  durable(): Promise<void> {
+    return this.core.stored();
+  }
+
   /** Closes the database, or just the session if it came from `session()`. What is not stored yet is stored first. */
   async close(): Promise<void> {
     if (this.owner) await this.core.close();

@@ -1,25 +1,52 @@
-import type { CoreOptions } from "./core.js";
-
 /** How a database is opened. */
 export interface OpenOptions {
-  /** Names the database among those of this origin. */
+  /** Names the database among those of this origin; `"default"` if it is left out. */
   name?: string;
-  /** Where it is kept. In memory it is gone with the page. */
-  storage?: "memory";
+  /** Where it is kept. What is in memory is gone with the page; that is the default. */
+  storage?: "memory" | "indexeddb";
+  /**
+   * When changes are stored: before a promise resolves, within a second (the default), or when the page is idle.
+   */
+  appendfsync?: "always" | "everysec" | "no";
+  /** How many bytes of log may lie between two snapshots. A larger snapshot allows for as many as it has. */
+  ringBytes?: number;
   /** Parameters, by their names in redis.conf: `{ "notify-keyspace-events": "KEA" }`. */
   config?: Record<string, string | number | boolean>;
+  /** Is told when storage fails, works again or is lost, and what was found damaged. */
+  onStorage?: (event: StorageEvent) => void;
   /** The compiled module, or its bytes, where the entry's own is not wanted; `redlet/slim` has none. */
   wasm?: WebAssembly.Module | BufferSource;
-  /** Milliseconds since 1970; a test's own clock. */
+  /** Milliseconds since 1970: a test's own clock. */
   clock?: () => number;
 }
 
-/** Returns what the engine is made with. */
-export function coreOptions(options: OpenOptions): CoreOptions {
+/**
+ * What has happened to storage.
+ *
+ * - `damaged`: opening found something damaged, and left it out.
+ * - `failing`: changes can't be stored; it is tried again every second.
+ * - `working`: they can be stored again.
+ * - `lost`: they can't be stored until the database is opened anew.
+ */
+export interface StorageEvent {
+  kind: "damaged" | "failing" | "working" | "lost";
+  message: string;
+}
+
+const RING_BYTES = 16 * 1024 * 1024;
+
+export function ringBytes(options: OpenOptions): number {
+  return options.ringBytes ?? RING_BYTES;
+}
+
+/** Returns parameters as a redis.conf file has them. */
+export function parameters(options: OpenOptions): Record<string, string> {
+  const stored = options.storage === "indexeddb";
   // Nothing is saved by itself where there is nowhere to save to.
-  const config: Record<string, string> = { save: "" };
+  const config: Record<string, string> = stored ? { appendonly: "yes" } : { save: "" };
+  if (options.appendfsync !== undefined) config["appendfsync"] = options.appendfsync;
   for (const [name, value] of Object.entries(options.config ?? {})) {
     config[name] = typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
   }
-  return { config, clock: options.clock ?? Date.now };
+  return config;
 }

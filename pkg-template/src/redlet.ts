@@ -1,7 +1,7 @@
 import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
-import { coreOptions, type OpenOptions } from "./options.js";
+import type { OpenOptions } from "./options.js";
 import { Queue, runTransaction, type Pipeline, type Transaction } from "./pipeline.js";
 import { RedletSync } from "./sync.js";
 import { compile, type Loader } from "./wasm.js";
@@ -27,7 +27,7 @@ export class Redlet<S = string> extends Face<S> {
 
   /** Opens a database. */
   static async open(options: OpenOptions = {}): Promise<Redlet> {
-    const core = new Core(await compile(this.load, options.wasm), coreOptions(options));
+    const core = await Core.open(await compile(this.load, options.wasm), options);
     attachCommands(Redlet.prototype, run);
     return new this(core, core.connect(true), {}, true);
   }
@@ -65,7 +65,7 @@ export class Redlet<S = string> extends Face<S> {
   /** Queues calls to run at once. */
   pipeline(): Pipeline<S> {
     const send = (calls: readonly unknown[][]) => this.core.batch(this.number, calls, this.settings.bytes === true);
-    return new Queue(send, async (replies) => replies()) as unknown as Pipeline<S>;
+    return new Queue(send, (replies) => this.#stored(replies)) as unknown as Pipeline<S>;
   }
 
   /**
@@ -74,12 +74,22 @@ export class Redlet<S = string> extends Face<S> {
    */
   multi(): Transaction<S> {
     const send = (calls: readonly unknown[][]) => runTransaction(this, calls);
-    return new Queue(send, async (replies) => replies()) as unknown as Transaction<S>;
+    return new Queue(send, (replies) => this.#stored(replies)) as unknown as Transaction<S>;
+  }
+
+  async #stored(replies: () => unknown): Promise<unknown> {
+    try {
+      return replies();
+    } finally {
+      if (this.core.unstored) await this.core.stored();
+    }
   }
 }
 
 async function run<S>(db: Redlet<S>, words: readonly string[], args: readonly unknown[]): Promise<AnyReply> {
   db.settings.signal?.throwIfAborted();
   const reply = db.core.call(db.number, words, args, db.settings.bytes === true);
-  return reply instanceof Waiting ? db.core.wait(reply, db.settings) : reply;
+  if (reply instanceof Waiting) return db.core.wait(reply, db.settings);
+  if (db.core.unstored) await db.core.stored();
+  return reply;
 }

@@ -8,11 +8,6 @@ export const Attention = { Happened: 1, Unstored: 2 } as const;
 /** As in src/host/wasm/local.rs. */
 export const Happened = { Nothing: 0, Output: 1, Close: 2, Resume: 3, Shutdown: 4 } as const;
 
-/** What an engine is made with. */
-export interface EngineOptions {
-  config: Record<string, string>;
-}
-
 const encoder = new TextEncoder();
 /** Up to this length a loop over ASCII beats `encodeInto`. */
 const SHORT = 48;
@@ -34,9 +29,14 @@ export class Scratch {
   /** The word that the cells begin at. */
   readonly #cells: number;
 
-  constructor(memory: WebAssembly.Memory, options: EngineOptions, poisoned: (why: string) => void) {
+  constructor(
+    memory: WebAssembly.Memory,
+    config: Record<string, string>,
+    clock: () => number,
+    happened: (what: string, text: string) => void,
+  ) {
     this.#memory = memory;
-    this.engine = new Engine(options, poisoned);
+    this.engine = new Engine({ config }, clock, happened);
     this.#cells = this.engine.cells() >>> 2;
     this.#refresh();
   }
@@ -72,9 +72,21 @@ export class Scratch {
     return { output: this.#bytes.slice(start, start + length), taken };
   }
 
-  /** Opens what a session that is not the caller was sent, after `engine.next()` spoke of it. */
-  show(binary: boolean): Reader {
+  /** Does what is due. */
+  tick(now: number): void {
+    this.engine.tick(now);
     this.#refresh();
+  }
+
+  /** Returns what has happened to a session that did not call, one thing after the other. */
+  next(): number {
+    const kind = this.engine.next();
+    this.#refresh();
+    return kind;
+  }
+
+  /** Opens what a session was sent, after `next` spoke of it. */
+  show(binary: boolean): Reader {
     const start = this.#words[this.#cells + Cell.Address]!;
     return this.replies.open(this.#bytes, start, start + this.#words[this.#cells + Cell.Length]!, binary);
   }

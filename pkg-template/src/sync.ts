@@ -2,7 +2,7 @@ import { RedletError } from "./errors.js";
 import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
-import { coreOptions, type OpenOptions } from "./options.js";
+import type { OpenOptions } from "./options.js";
 import { Queue, runTransaction, type PipelineSync, type TransactionSync } from "./pipeline.js";
 import { compile, compileNow, type Loader } from "./wasm.js";
 import type { Commands } from "./commands.js";
@@ -14,7 +14,7 @@ export interface RedletSync<S = string> extends Commands<S> {}
 /**
  * A database whose calls return replies, not promises.
  *
- * A return says that memory has the change. A call that would have to wait for another client throws.
+ * A return says that memory has the change, and `await durable()` that storage has. A call that would have to wait for another client throws.
  */
 export class RedletSync<S = string> extends Face<S> {
   /** @internal */
@@ -22,12 +22,13 @@ export class RedletSync<S = string> extends Face<S> {
 
   /** Opens a database. The module is fetched or unpacked, hence the promise. */
   static async open(options: OpenOptions = {}): Promise<RedletSync> {
-    return this.on(new Core(await compile(this.load, options.wasm), coreOptions(options)));
+    return this.on(await Core.open(await compile(this.load, options.wasm), options));
   }
 
   /** Opens a database in memory at once, where the module is at hand: inline, or as the option `wasm`. */
   static openSync(options: OpenOptions = {}): RedletSync {
-    return this.on(new Core(compileNow(this.load, options.wasm), coreOptions(options)));
+    if (options.storage === "indexeddb") throw new RedletError("WOULD_WAIT", "IndexedDB can't be read at once: await open()");
+    return this.on(new Core(compileNow(this.load, options.wasm), options));
   }
 
   /** @internal Returns a face for a session: the first one, or the one of another face. */
