@@ -138,26 +138,32 @@ fn inline_module() -> Result<PathBuf> {
     Ok(module)
 }
 
-/// Writes the declarations into `dist/types`, and their twins for `require`.
+/// Writes the declarations into `dist/types`, those of the bindings among them, each with a twin for `require`.
 fn declarations(dist: &Path) -> Result<()> {
     let types = dist.join("types");
     run(program("tsc")
         .args(["--project", "pkg-template", "--noEmit", "false", "--declaration", "--emitDeclarationOnly"])
         .arg("--outDir")
         .arg(&types))?;
-    twins(&types)
+    let bindings = fs::read_to_string(target("pkg/redlet/redlet.d.ts"))?;
+    // Both the bindings and our classes can be disposed of, which the `lib` of es2022 has no symbols for.
+    let bindings = format!("/// <reference lib=\"esnext.disposable\" />\n{bindings}");
+    fs::write(types.join("redlet-wasm.d.ts"), bindings)?;
+    twins(&types, "./")
 }
 
-/// Copies each `.d.ts` of a folder to a `.d.cts` that imports other twins: TypeScript takes the former for a module's
-/// types only, since package.json says `"type": "module"`.
-fn twins(folder: &Path) -> Result<()> {
+/// Gives each `.d.ts` of a folder a `.d.cts` that imports other twins: TypeScript takes the former for a module's types
+/// only, since package.json says `"type": "module"`. `top` leads from the folder to where the bindings' are.
+fn twins(folder: &Path, top: &str) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            twins(&path)?;
+            twins(&path, &format!("{top}../"))?;
         } else if let Some(stem) = path.to_string_lossy().strip_suffix(".d.ts") {
             let text = fs::read_to_string(&path)?;
+            let text = text.replace("\"redlet-wasm\"", &format!("\"{top}redlet-wasm.js\""));
             fs::write(format!("{stem}.d.cts"), with_extension(&text, ".js", ".cjs"))?;
+            fs::write(&path, text)?;
         }
     }
     Ok(())
