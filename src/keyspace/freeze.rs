@@ -235,3 +235,118 @@ fn table_of(dbs: &[Database], id: DatabaseId) -> &Table<Entry> {
     let database = dbs.iter().find(|database| database.id == id);
     &database.expect("databases stay").table
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::random::Random;
+    use crate::base::time::Time;
+    use crate::data::Kind;
+    use crate::data::entry::{NewValue, Str};
+    use crate::data::list::{List, Side};
+    use crate::data::table::HashKey;
+    use crate::keyspace::{Db, Effects, Expiry, Keyspace};
+
+    type Contents = BTreeMap<(u32, Vec<u8>), String>;
+
+    fn shown(entry: &Entry) -> String {
+        let elements =
+            List::of(entry.value()).map(|list| list.iter(Side::Head).map(|e| e.to_vec()).collect());
+        let elements: Vec<Vec<u8>> = elements.unwrap_or_default();
+        format!("{entry:?} {elements:?} {:?}", entry.deadline())
+    }
+
+    fn contents(keyspace: &Keyspace) -> Contents {
+        let entries = keyspace.dbs.iter().enumerate().flat_map(|(db, database)| {
+            database.iter().map(move |entry| ((db as u32, entry.key().to_vec()), shown(entry)))
+        });
+        entries.collect()
+    }
+
+    /// Does something to a random key of a random database.
+    fn change(keyspace: &mut Keyspace, random: &mut Random, keys: u64, now: Time) {
+        let mut effects = Effects::default();
+        let mut db = Db::new(keyspace, &mut effects, now, random.below(3) as u32);
+        let key = format!("key:{}", random.below(keys)).into_bytes();
+        match random.below(64) {
+            0 => db.flush(),
+            1 => db.swap(random.below(3) as u32, random.below(3) as u32),
+            2..10 => drop(db.remove(&key)),
+            10..16 => {
+                if let Some(entry) = db.take(&key) {
+                    let mut other = db.other(random.below(3) as u32);
+                    other.put(entry);
+                }
+            }
+            16..24 => _ = db.set_deadline(&key, Some(now.plus_micros(random.below(50)))),
+            24..34 => {
+                if let Ok(list) = db.write_or_new::<List>(&key) {
+                    (0..=random.below(9)).for_each(|_| list.push(Side::Tail, &random.next().to_le_bytes()));
+                }
+            }
+            34..40 => {
+                if let Ok(Some(mut string)) = db.write::<Str>(&key) {
+                    string.append(b"more");
+                }
+            }
+            40..46 => drop(db.exists(&key)),
+            _ => {
+                let expiry = match random.below(3) {
+                    0 => Expiry::At(now.plus_micros(random.below(50))),
+                    1 => Expiry::Keep,
+                    _ => Expiry::Never,
+                };
+                db.set(&key, NewValue::Int(random.next() as i64), expiry);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frozen_keyspace_is_a_deep_clone() {
+        for seed in 0..400 {
+            let mut random = Random::new(seed);
+            let keys = [3, 40, 1_500][random.below(3) as usize];
+            let mut keyspace = Keyspace::new(HashKey(seed, 0), 3);
+            let mut now = Time(1_000_000);
+            for _ in 0..keys * 2 {
+                change(&mut keyspace, &mut random, keys, now);
+            }
+            let expected = contents(&keyspace);
+            keyspace.freeze();
+            let mut seen = Contents::new();
+            let mut begun = None;
+            let stop_one_in = 2 + random.below(30);
+            let mut more = |keyspace: &mut Keyspace, random: &mut Random| {
+                keyspace.walk_frozen(|facts, entry| {
+                    let place = (facts.db, entry.key().to_vec());
+                    if let Some(begun) = begun.take() {
+                        assert_eq!(begun, place, "seed {seed}: an entry is gone on with");
+                        assert_eq!(Some(&shown(entry)), expected.get(&place), "seed {seed}: {place:?}");
+                    }
+                    let visit = match random.below(stop_one_in) {
+                        0 => Visit::Again,
+                        1 => Visit::Pause,
+                        _ => Visit::Next,
+                    };
+                    if visit == Visit::Again {
+                        begun = Some(place);
+                    } else {
+                        let before = seen.insert(place, shown(entry));
+                        assert_eq!(before, None, "seed {seed}: an entry comes once");
+                    }
+                    visit
+                })
+            };
+            while more(&mut keyspace, &mut random) {
+                now = now.plus_micros(random.below(3));
+                for _ in 0..random.below(keys.min(100)) {
+                    change(&mut keyspace, &mut random, keys, now);
+                }
+            }
+            assert_eq!(seen, expected, "seed {seed}");
+            assert!(keyspace.freeze.is_none(), "nothing is kept any longer");
+        }
+    }
+}
