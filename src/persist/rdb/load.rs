@@ -207,7 +207,8 @@ impl Loader {
             opcode::RESIZE => _ = (input.len()?, input.len()?),
             opcode::AUX => _ = (input.string()?, input.string()?),
             opcode::DEADLINE_MS => {
-                self.next.deadline = Some(Time::from_millis(u64::from_le_bytes(input.array()?)));
+                let ms = i64::from_le_bytes(input.array()?).clamp(0, (u64::MAX / 1_000) as i64);
+                self.next.deadline = Some(Time::from_millis(ms as u64));
             }
             opcode::DEADLINE_SECONDS => {
                 self.next.deadline = Some(Time::from_seconds(u32::from_le_bytes(input.array()?).into()));

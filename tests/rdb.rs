@@ -1,0 +1,346 @@
+//! Snapshots between us and a real redis-server: each loads what the other wrote, and neither is fooled by damage.
+//!
+//! These tests need redis-server and redis-check-rdb 7.0 (apt install redis-server).
+
+#[path = "support/printed.rs"]
+mod printed;
+#[path = "support/server.rs"]
+#[expect(dead_code, reason = "transcripts watch what arrives, these tests ask and are answered")]
+mod server;
+#[path = "support/words.rs"]
+#[expect(dead_code, reason = "transcripts are read with it")]
+mod words;
+
+use std::path::Path;
+use std::process::Command;
+
+use redlet::base::random::Random;
+use redlet::base::time::Time;
+use redlet::engine::{Config, Peer};
+use redlet::store::{Damage, Loaded, Progress, Purpose, Store};
+
+use server::{Connection, Server};
+use words::to_resp;
+
+/// Long before every deadline of the samples, by the clock of any machine that runs this.
+const NOW: Time = Time::from_seconds(1_700_000_000);
+const LATER_MS: u64 = 9_999_999_999_123;
+
+#[test]
+fn redis_loads_what_we_write() {
+    for (seed, settings) in [(1, ""), (2, "rdbcompression"), (3, "rdbchecksum")] {
+        let mut store = filled(seed);
+        for setting in settings.split_terminator(' ') {
+            configure(&mut store, setting, "no");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("dump.rdb");
+        std::fs::write(&file, snapshot(&mut store, 64 * 1024)).expect("a file");
+        check(&file);
+        let redis = redis_in(folder.path());
+        let mut connection = redis.connect();
+        assert_eq!(digest_of(&mut connection), digest(&store), "seed {seed}");
+        for db in 0..store.engine().keyspace().databases() as u32 {
+            connection.call(&["SELECT", &db.to_string()]);
+            let entries = store.engine().keyspace().database(db).iter();
+            for entry in entries.filter(|entry| entry.deadline().is_some()).take(20) {
+                connection.send(&to_resp(&[b"PEXPIRETIME".to_vec(), entry.key().to_vec()]));
+                let expected = format!(":{}\r\n", entry.deadline().expect("filtered").millis());
+                let bytes = expected.len();
+                while connection.arrived().0.len() < bytes && connection.wait() {}
+                assert_eq!(String::from_utf8_lossy(connection.arrived().0), expected, "{entry:?}");
+                connection.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn we_load_what_redis_writes() {
+    for seed in [4, 5] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let redis = redis_in(folder.path());
+        let mut connection = redis.connect();
+        connection.send(b"CLIENT REPLY OFF\r\n");
+        connection.send(&sample(seed));
+        connection.call(&["CLIENT", "REPLY", "ON"]);
+        assert_eq!(connection.call(&["SAVE"]), b"+OK\r\n");
+        let bytes = std::fs::read(folder.path().join("dump.rdb")).expect("it was saved");
+        let mut store = Store::new(Config::default(), 1);
+        let loaded = load(&mut store, &bytes, 10_007).expect("redis-server wrote it");
+        assert_eq!(loaded.bytes, bytes.len() as u64);
+        assert_eq!(digest(&store), digest_of(&mut connection), "seed {seed}");
+        assert_eq!(store.engine().keyspace().digest(), filled(seed).engine().keyspace().digest());
+    }
+}
+
+#[test]
+fn redis_loads_a_snapshot_that_was_written_between_changes() {
+    let mut store = filled(6);
+    let expected = digest(&store);
+    let client = store.connect(Peer::default(), NOW);
+    let mut random = Random::new(6);
+    let mut bytes = vec![];
+    store.begin_snapshot(Purpose::Base, NOW);
+    while store.step_snapshot(5_000, &mut bytes) == Progress::Working {
+        let db = [0, 3, 15][random.below(3) as usize];
+        let changes = match random.below(300) {
+            0 => "FLUSHDB\r\n".into(),
+            1 => format!("SWAPDB {db} 3\r\n"),
+            n => format!(
+                "SELECT {db}\r\nRENAME string:{n} new\r\nRPUSH list:{n} more\r\nDEL string:{}\r\n",
+                n + 1
+            ),
+        };
+        store.receive(client, changes.as_bytes(), NOW);
+    }
+    store.snapshot_done(Ok(()), NOW);
+    assert_ne!(digest(&store), expected, "much has changed meanwhile");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("dump.rdb");
+    std::fs::write(&file, &bytes).expect("a file");
+    check(&file);
+    assert_eq!(digest_of(&mut redis_in(folder.path()).connect()), expected);
+}
+
+/// Everything that earlier versions wrote for strings and lists, put together by hand.
+#[test]
+fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
+    let string = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
+    let ziplist = |entries: &[&[u8]]| {
+        let body = entries.concat();
+        let size = (10 + body.len() + 1) as u32;
+        let last = size - 1 - entries.last().expect("not empty").len() as u32;
+        let count = entries.len() as u16;
+        [&size.to_le_bytes()[..], &last.to_le_bytes(), &count.to_le_bytes(), &body, &[0xff]].concat()
+    };
+    let [one, two] = [
+        ziplist(&[
+            &[0, 1, b'a'],
+            &[3, 0xf2],
+            &[2, 0xfe, 13],
+            &[3, 0xc0, 0x2c, 1],
+            &[4, 0xf0, 0x90, 0xee, 0xfe],
+        ]),
+        ziplist(&[&[0, 0xd0, 0x40, 0x54, 0x89, 0], &[6, 0x40, 2, b'h', b'i'], &[5, 0xfe, 0xff]]),
+    ];
+    let file = [
+        &b"REDIS0009"[..],
+        b"\xfe\x00\xfb\x05\x01",
+        // A list of strings, one of which is an integer and one compressed.
+        &[&[1][..], &string(b"elements"), &[4], &string(b"plain"), &[0xc1, 0x39, 0x30]].concat(),
+        &[&[0xc3, 4, 9][..], &[0, b'z', 0xc0, 0], b"\xc3\x05\x0c", &[0, b'y', 0xe0, 2, 0]].concat(),
+        &[&[10][..], &string(b"ziplist"), &string(&one)].concat(),
+        &[&[14][..], &string(b"quicklist"), &[2], &string(&one), &string(&two)].concat(),
+        // Seconds, how long unused, how often used, and lengths in more bytes than they need.
+        &[b"\xfd\xff\xff\xff\x7f\xf8\x40\x0a\x00", &string(b"seconds")[..], b"\x40\x02ab"].concat(),
+        b"\xf9\x07\x00\x80\x00\x00\x00\x03key\x81\x00\x00\x00\x00\x00\x00\x00\x03abc",
+        b"\xfe\x0f\x00\xc0\x07\xc2\x00\x00\x00\x80",
+        b"\xff\x00\x00\x00\x00\x00\x00\x00\x00",
+    ]
+    .concat();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("dump.rdb"), &file).expect("a file");
+    check(&folder.path().join("dump.rdb"));
+    let mut store = Store::new(Config::default(), 1);
+    assert_eq!(load(&mut store, &file, 1).map(|loaded| loaded.keys), Ok(6));
+    assert_eq!(digest_of(&mut redis_in(folder.path()).connect()), digest(&store));
+}
+
+#[test]
+fn what_is_not_read_yet_is_named() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["SADD", "tags", "a"], "a set can't be loaded by this version at byte"),
+        (&["SADD", "tags", "1"], "a set can't"),
+        (&["HSET", "user", "name", "ann"], "a hash can't"),
+        (&["ZADD", "board", "1", "ann"], "a sorted set can't"),
+        (&["XADD", "events", "1-1", "a", "b"], "a stream can't"),
+        (
+            &["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)"],
+            "a library of functions can't",
+        ),
+    ];
+    for (call, text) in cases {
+        let folder = tempfile::tempdir().expect("a folder");
+        let redis = redis_in(folder.path());
+        let mut connection = redis.connect();
+        let reply = connection.call(call);
+        assert!(!reply.starts_with(b"-"), "{}", String::from_utf8_lossy(&reply));
+        assert_eq!(connection.call(&["SAVE"]), b"+OK\r\n");
+        let bytes = std::fs::read(folder.path().join("dump.rdb")).expect("it was saved");
+        let damage =
+            load(&mut Store::new(Config::default(), 1), &bytes, 100).expect_err("refused").to_string();
+        assert!(damage.starts_with(text), "{damage}");
+        assert!(call[0] == "FUNCTION" || damage.ends_with(&format!("key '{}'", call[1])), "{damage}");
+    }
+}
+
+#[test]
+fn every_byte_of_a_snapshot_counts() {
+    let bytes = small_snapshot();
+    for (at, mask) in (0..bytes.len()).flat_map(|at| [1, 0x10, 0x80, 0xff].map(|mask| (at, mask))) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= mask;
+        let result = load(&mut Store::new(Config::default(), 1), &damaged, 64);
+        assert!(result.is_err(), "byte {at} is changed by {mask:#x}");
+    }
+    for end in 0..bytes.len() {
+        let Err(Damage::Snapshot(damage)) = load(&mut Store::new(Config::default(), 1), &bytes[..end], 64)
+        else {
+            panic!("it ends after {end} bytes")
+        };
+        assert_eq!(damage.at, end as u64, "{damage}");
+    }
+}
+
+#[test]
+fn damage_that_no_checksum_shows_is_survived() {
+    let bytes = small_snapshot();
+    let mut random = Random::new(11);
+    let mut refused = 0;
+    let rounds = 20_000;
+    for _ in 0..rounds {
+        let mut damaged = bytes.clone();
+        for _ in 0..1 + random.below(3) {
+            let at = random.below(damaged.len() as u64) as usize;
+            match random.below(3) {
+                0 => damaged[at] = random.next() as u8,
+                1 => drop(damaged.drain(at..(at + random.below(9) as usize).min(damaged.len()))),
+                _ => damaged.insert(at, random.next() as u8),
+            }
+            damaged.push(0);
+        }
+        let mut store = Store::new(Config::default(), 1);
+        configure(&mut store, "rdbchecksum", "no");
+        refused += usize::from(load(&mut store, &damaged, 64).is_err());
+        // Whatever was taken in is sound enough to be looked at and written again.
+        let again = snapshot(&mut store, 1_000);
+        let mut copy = Store::new(Config::default(), 2);
+        load(&mut copy, &again, 1_000).expect("we wrote it");
+        assert_eq!(copy.engine().keyspace().digest(), store.engine().keyspace().digest());
+    }
+    assert!(refused > rounds / 2, "{refused}");
+}
+
+/// Returns calls that give three databases strings and lists of every size class, in RESP.
+fn sample(seed: u64) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let mut bytes = vec![];
+    let mut call =
+        |args: &[&[u8]]| bytes.extend(to_resp(&args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>()));
+    for db in [0, 3, 15] {
+        call(&[b"SELECT", db.to_string().as_bytes()]);
+        for n in ["0", "-1", "127", "128", "-32769", "2147483647", "2147483648", "-9223372036854775808"] {
+            call(&[b"SET", format!("int:{n}").as_bytes(), n.as_bytes()]);
+            call(&[b"SET", n.as_bytes(), format!("0{n}").as_bytes()]);
+        }
+        let lens = [0, 1, 10, 20, 21, 44, 45, 63, 64, 300, 4_095, 16_383, 16_384, 70_000, 1_100_000];
+        for (i, len) in (0..400).zip(lens.iter().cycle()) {
+            if *len > 20_000 && i > 30 {
+                continue;
+            }
+            let key = format!("string:{i}");
+            call(&[b"SET", key.as_bytes(), &text(&mut random, *len)]);
+            if random.below(3) == 0 {
+                let deadline = LATER_MS + random.below(1 << 30);
+                call(&[b"PEXPIREAT", key.as_bytes(), deadline.to_string().as_bytes()]);
+            }
+        }
+        call(&[b"SET", b"", &text(&mut random, 5)]);
+        call(&[b"SET", &text(&mut random, 20_000), b"long key"]);
+        for i in 0..300 {
+            let key = format!("list:{i}");
+            let (count, longest) = [(1, 10), (5, 100), (130, 20), (9, 9_000), (2_000, 12)][i % 5];
+            let elements: Vec<_> = (0..=random.below(count)).map(|_| element(&mut random, longest)).collect();
+            let mut args = vec![&b"RPUSH"[..], key.as_bytes()];
+            args.extend(elements.iter().map(Vec::as_slice));
+            call(&args);
+            if i % 7 == 0 {
+                call(&[b"PEXPIREAT", key.as_bytes(), LATER_MS.to_string().as_bytes()]);
+            }
+        }
+        call(&[b"RPUSH", b"giant", &text(&mut random, 200_000), b"", &text(&mut random, 1_500_000)]);
+    }
+    bytes
+}
+
+/// Returns bytes that compress well, badly or not at all.
+fn text(random: &mut Random, len: usize) -> Vec<u8> {
+    let letters = [1, 3, 26, 256][random.below(4) as usize];
+    (0..len).map(|_| (random.below(letters) as u8).wrapping_add(97)).collect()
+}
+
+fn element(random: &mut Random, longest: u64) -> Vec<u8> {
+    if random.below(2) == 0 {
+        let bits = random.below(64);
+        return ((random.next() as i64) >> bits).to_string().into_bytes();
+    }
+    let len = random.below(longest) as usize;
+    text(random, len)
+}
+
+fn filled(seed: u64) -> Store {
+    let mut store = Store::new(Config::default(), seed.into());
+    let client = store.connect(Peer::default(), NOW);
+    let bytes = sample(seed);
+    assert_eq!(store.receive(client, &bytes, NOW), bytes.len());
+    let replies = String::from_utf8_lossy(store.output(client).expect("connected")).into_owned();
+    assert!(!replies.contains("-ERR"), "{replies}");
+    store.disconnect(client, NOW);
+    store
+}
+
+fn small_snapshot() -> Vec<u8> {
+    let mut store = Store::new(Config::default(), 1);
+    let client = store.connect(Peer::default(), NOW);
+    let long = "a".repeat(60);
+    let calls = format!(
+        "SET k v\r\nSET n 70000 PXAT {LATER_MS}\r\nRPUSH l a 1 -300 b\r\nSET long {long}\r\nSELECT 3\r\nRPUSH m {long}\r\n"
+    );
+    store.receive(client, calls.as_bytes(), NOW);
+    assert_eq!(store.engine().keyspace().len(), 5);
+    snapshot(&mut store, usize::MAX / 2)
+}
+
+fn snapshot(store: &mut Store, budget: usize) -> Vec<u8> {
+    let mut bytes = vec![];
+    store.begin_snapshot(Purpose::Dump, NOW);
+    while store.step_snapshot(budget, &mut bytes) == Progress::Working {}
+    store.snapshot_done(Ok(()), NOW);
+    bytes
+}
+
+fn load(store: &mut Store, bytes: &[u8], piece: usize) -> Result<Loaded, Damage> {
+    store.begin_load(Purpose::Dump, NOW);
+    bytes.chunks(piece).try_for_each(|piece| store.load_snapshot(piece))?;
+    store.load_done()
+}
+
+fn configure(store: &mut Store, name: &str, value: &str) {
+    let parameter = Config::parameter(name).expect("a parameter");
+    (parameter.set)(&mut store.engine_mut().shared_mut().config, value).expect("a value");
+}
+
+fn digest(store: &Store) -> String {
+    store.engine().keyspace().redis_digest().to_hex()
+}
+
+/// Starts redis-server on what is in a folder.
+fn redis_in(folder: &Path) -> Server {
+    let folder = folder.to_str().expect("temporary folders have plain names");
+    let flags = ["--dir", folder, "--dbfilename", "dump.rdb", "--enable-debug-command", "yes"];
+    Server::start("redis-server", &flags).expect("redis-server 7.0 is needed: apt install redis-server")
+}
+
+/// Asks a redis-server for its digest, once it has loaded its file.
+fn digest_of(connection: &mut Connection) -> String {
+    while connection.call(&["DBSIZE"]).starts_with(b"-LOADING") {}
+    let reply = String::from_utf8(connection.call(&["DEBUG", "DIGEST"])).expect("digits");
+    reply.trim().trim_start_matches('+').to_string()
+}
+
+fn check(file: &Path) {
+    let output = Command::new("redis-check-rdb").arg(file).output().expect("redis-check-rdb is needed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+}
