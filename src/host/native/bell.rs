@@ -4,9 +4,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use mio::{Poll, Token, Waker};
+use tokio::io::DuplexStream;
+use tokio::sync::oneshot;
+
+use crate::engine::Peer;
+use crate::resp::SessionId;
 
 /// What other threads tell the loop.
 pub enum News {
+    /// The web thread has a client for us.
+    Arrived { stream: DuplexStream, peer: Peer, foreign: bool },
+    /// A client of the web thread has sent something, or has room for more.
+    Ready(SessionId),
+    /// Somebody wants to know whether the loop is alive.
+    Health(oneshot::Sender<()>),
+    /// Somebody wants to see the metrics; the answer is `None` if they may not.
+    Metrics { foreign: bool, answer: oneshot::Sender<Option<String>> },
     /// A snapshot is in its place, or could not be written.
     Written { number: u64, result: std::io::Result<()> },
     /// Time passes, as the standard input of a server with a test's clock says; in microseconds.

@@ -5,12 +5,14 @@ use std::io::{self, Read, Write};
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::bridge::Bridge;
 use crate::base::time::Time;
 
 /// A stream of bytes that never blocks.
 pub enum Link {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Web(Bridge),
 }
 
 impl Link {
@@ -20,6 +22,7 @@ impl Link {
         match self {
             Link::Tcp(stream) => registry.register(stream, token, interests),
             Link::Unix(stream) => registry.register(stream, token, interests),
+            Link::Web(_) => Ok(()),
         }
     }
 
@@ -27,25 +30,41 @@ impl Link {
         match self {
             Link::Tcp(stream) => registry.deregister(stream),
             Link::Unix(stream) => registry.deregister(stream),
+            Link::Web(_) => Ok(()),
+        }
+    }
+
+    /// Returns whether a transfer of fewer bytes than asked for means that the system will tell when there can be
+    /// more. From a pipe between threads, only a refused one does.
+    pub fn tells_after_less(&self) -> bool {
+        match self {
+            Link::Tcp(_) | Link::Unix(_) => true,
+            Link::Web(_) => false,
+        }
+    }
+
+    fn stream(&mut self) -> &mut dyn Stream {
+        match self {
+            Link::Tcp(stream) => stream,
+            Link::Unix(stream) => stream,
+            Link::Web(stream) => stream,
         }
     }
 }
 
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 impl Read for Link {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Link::Tcp(stream) => stream.read(into),
-            Link::Unix(stream) => stream.read(into),
-        }
+        self.stream().read(into)
     }
 }
 
 impl Write for Link {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Link::Tcp(stream) => stream.write(bytes),
-            Link::Unix(stream) => stream.write(bytes),
-        }
+        self.stream().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -106,8 +125,7 @@ impl Connection {
                 Ok(0) => return Sent::Lost,
                 Ok(n) => {
                     self.sent += n;
-                    // The system tells when there is room again only after it has taken less than it could.
-                    self.full = self.sent < out.len();
+                    self.full = self.sent < out.len() && self.link.tells_after_less();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

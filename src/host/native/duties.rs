@@ -11,6 +11,7 @@ use super::facts;
 use super::listen::{self, Listener};
 use super::options::plain;
 use super::server::Server;
+use super::web::Web;
 use crate::base::time::Time;
 use crate::engine::request::Save;
 use crate::engine::{Answer, Request, RequestId};
@@ -151,7 +152,8 @@ impl Server {
                 .map_err(|error| format!("Failed opening Unix socket: bind: {}", plain(&error)))?;
             listeners.push(listener);
         }
-        if listeners.is_empty() {
+        self.web = Web::start(config, self.bell.clone(), self.log.clone())?;
+        if listeners.is_empty() && self.web.is_none() {
             return Err("Configured to not listen anywhere, exiting.".into());
         }
         for listener in listeners {
@@ -246,6 +248,18 @@ impl Server {
             if let Err(error) = self.add_listener(listener) {
                 self.log.warning(format_args!("Failed listening: {error}"));
             }
+        }
+    }
+
+    /// Closes every connection; those of the web thread are told why.
+    pub(super) fn say_farewell(&mut self) {
+        let web = self.web.take();
+        if let Some(web) = &web {
+            web.begin_to_stop();
+        }
+        self.connections.clear();
+        if let Some(web) = web {
+            web.stop();
         }
     }
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream, UnixListener};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -67,15 +68,16 @@ impl Listener {
 }
 
 /// Sets a client's socket up: no delay, and a question now and then whether it is still there.
-fn prepare(stream: &TcpStream, config: &Config) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+pub fn prepare(stream: &impl AsFd, config: &Config) -> io::Result<()> {
+    let stream = SockRef::from(stream);
+    stream.set_tcp_nodelay(true)?;
     let seconds = config.tcp_keepalive.get() as u64;
     if seconds > 0 {
         let keepalive = TcpKeepalive::new()
             .with_time(Duration::from_secs(seconds))
             .with_interval(Duration::from_secs((seconds / 3).max(1)))
             .with_retries(3);
-        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+        stream.set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
 }
@@ -147,7 +149,6 @@ pub fn bind_unix(path: &str, config: &Config) -> io::Result<Listener> {
         fs::set_permissions(path, fs::Permissions::from_mode(config.unixsocketperm.get()))?;
     }
     socket.listen(backlog(config))?;
-    let listener =
-        UnixListener::from_std(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket)));
+    let listener = UnixListener::from_std(std::os::unix::net::UnixListener::from(OwnedFd::from(socket)));
     Ok(Listener::Unix { listener, path: path.to_owned() })
 }

@@ -1,6 +1,7 @@
 //! `redlet-server`: the engine behind sockets and files, in one thread.
 
 mod bell;
+mod bridge;
 mod clock;
 mod connection;
 mod duties;
@@ -8,9 +9,11 @@ mod facts;
 mod files;
 mod listen;
 mod log;
+mod metrics;
 mod options;
 mod server;
 mod signals;
+mod web;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -86,7 +89,8 @@ fn serve(config: Config, test_clock: bool, log: &Arc<Log>) -> Result<(), String>
     }
     announce(&config, log);
     let unixsocket = config.unixsocket.clone();
-    let has_tcp = config.port.get() > 0;
+    let has_tcp =
+        [config.port.get(), config.tls_port.get(), config.ws_port.get()].iter().any(|port| *port > 0);
     let mut server = Server::new(config, test_clock, log.clone())?;
     server.listen()?;
     server.load()?;

@@ -10,13 +10,16 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 
 use super::bell::{Bell, News};
+use super::bridge::Bridge;
 use super::clock::{self, Clock, Stopwatch};
 use super::connection::{Connection, Link, Sent};
 use super::facts;
 use super::files::Files;
 use super::listen::Listener;
 use super::log::Log;
+use super::metrics;
 use super::signals::Signals;
+use super::web::Web;
 use crate::base::time::Time;
 use crate::engine::{Config, Peer};
 use crate::resp::SessionId;
@@ -56,6 +59,8 @@ pub struct Server {
     /// Whose input has ended: gone once they were sent what their last commands have said.
     pub(super) ended: Vec<SessionId>,
     signals: Signals,
+    pub(super) bell: Bell,
+    pub(super) web: Option<Web>,
     news: Receiver<News>,
     pub(super) looked_after: Stopwatch,
     pub(super) stopped: bool,
@@ -73,7 +78,7 @@ impl Server {
         let signals = Signals::register(&poll, SIGNALS).map_err(cannot_wait)?;
         let files = Files::new(&config, bell.clone(), log.clone());
         if test_clock {
-            clock::listen_to_input(bell).map_err(cannot_wait)?;
+            clock::listen_to_input(bell.clone()).map_err(cannot_wait)?;
         }
         let mut store = Store::new(config, u128::from_le_bytes(seed));
         facts::tell_once(store.engine_mut().shared_mut());
@@ -90,6 +95,8 @@ impl Server {
             unfinished: vec![],
             ended: vec![],
             signals,
+            bell,
+            web: None,
             news,
             looked_after: Stopwatch::start(),
             stopped: false,
@@ -128,6 +135,7 @@ impl Server {
             self.files.step(&mut self.store);
             self.look_after(now);
             if self.stopped {
+                self.say_farewell();
                 return Ok(());
             }
         }
@@ -157,6 +165,16 @@ impl Server {
         while let Ok(news) = self.news.try_recv() {
             match news {
                 News::Written { number, result } => self.files.written(&mut self.store, number, result, now),
+                News::Arrived { stream, peer, foreign } => {
+                    self.admit(Link::Web(Bridge::new(stream)), peer, foreign, now);
+                }
+                News::Ready(id) => self.ready_by_bell(id, now),
+                // Whoever asked may have lost patience.
+                News::Health(answer) => drop(answer.send(())),
+                News::Metrics { foreign, answer } => {
+                    let refused = foreign && is_protected(&self.store.engine().shared().config);
+                    let _ = answer.send((!refused).then(|| metrics::write(&self.store, now)));
+                }
                 News::Pass(micros) => self.pass(micros)?,
                 News::InputEnded => self.end_without_saving(),
             }
@@ -222,6 +240,10 @@ impl Server {
         }
         self.log.verbose(format_args!("Accepted {}", peer.address));
         let id = self.store.connect(peer, now);
+        if let Link::Web(bridge) = &mut link {
+            bridge.register(id, self.bell.clone());
+            self.unfinished.push(id);
+        }
         let token = Token(SESSIONS + id.0 as usize);
         if let Err(error) = link.register(self.poll.registry(), token) {
             self.log.warning(format_args!("Accepting client connection: {error}"));
@@ -251,6 +273,17 @@ impl Server {
         }
     }
 
+    fn ready_by_bell(&mut self, id: SessionId, now: Time) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if let Link::Web(bridge) = &connection.link {
+            bridge.heard();
+        }
+        if connection.has_room() {
+            self.send(id, now);
+        }
+        self.read(id, false, now);
+    }
+
     /// Reads what a client has sent, and runs it.
     ///
     /// A read that does not fill the buffer has emptied the socket, and the system will tell when there is more; only
@@ -265,7 +298,7 @@ impl Server {
                 Ok(0) => return self.ended.push(id),
                 Ok(n) => {
                     take_in(&mut self.store, id, connection, &self.input[..n], now);
-                    if n < self.input.len() && !to_the_end {
+                    if n < self.input.len() && !to_the_end && connection.link.tells_after_less() {
                         return;
                     }
                 }
