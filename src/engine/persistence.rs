@@ -88,16 +88,6 @@ impl Persistence {
         self.saving.is_none() && self.rewriting.is_none() && !scheduled && !self.loading
     }
 
-    /// Returns whether the log has grown so much since it was written anew that it should be again.
-    pub fn is_rewrite_due(&self, config: &Config) -> bool {
-        let percentage = config.auto_aof_rewrite_percentage.get() as u128;
-        let (size, base) = (u128::from(self.log_size), u128::from(self.log_base_size.max(1)));
-        self.log_enabled
-            && percentage > 0
-            && self.log_size > config.auto_aof_rewrite_min_size.get()
-            && size * 100 >= base * (100 + percentage)
-    }
-
     /// Takes note of how a snapshot ended.
     pub fn end_save(&mut self, result: &Result<(), String>, now: Time) {
         let running = self.saving.take();

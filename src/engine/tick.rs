@@ -28,7 +28,6 @@ impl Engine {
         self.expire(now);
         self.close_idle(now);
         self.save_if_due(now);
-        self.rewrite_if_due(now);
     }
 
     /// Returns when `tick` should be called next, if nothing else happens before.
@@ -53,8 +52,7 @@ impl Engine {
     fn has_chores(&self) -> bool {
         let config = &self.shared.config;
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
-        let rewrites = self.shared.persistence.is_rewrite_due(config);
-        self.keyspace.has_volatile() || saves || rewrites || config.timeout.get() > 0
+        self.keyspace.has_volatile() || saves || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {
@@ -103,15 +101,6 @@ impl Engine {
         if changes > 0 && self.shared.config.save.iter().any(due) {
             state.begin_save(dirty, now);
             self.shared.requests.push(Request::Save);
-        }
-    }
-
-    fn rewrite_if_due(&mut self, now: Time) {
-        let dirty = self.dirty();
-        let state = &mut self.shared.persistence;
-        if state.is_idle() && state.is_rewrite_due(&self.shared.config) {
-            state.begin_rewrite(dirty, now);
-            self.shared.requests.push(Request::Rewrite);
         }
     }
 }
