@@ -434,6 +434,49 @@ mod tests {
         assert_eq!(loaded.engine.keyspace().len(), 3);
     }
 
+    /// Sends calls in one go; returns the replies.
+    fn answers(store: &mut Store, client: SessionId, calls: &str) -> String {
+        store.receive(client, calls.as_bytes(), NOW);
+        let out = store.output(client).expect("connected");
+        String::from_utf8(std::mem::take(out)).expect("plain replies")
+    }
+
+    #[test]
+    fn a_snapshot_counts_as_begun_when_it_is_asked_for() {
+        let mut store = Store::new(Config::default(), 1);
+        let client = store.connect(Peer::default(), NOW);
+        assert_eq!(
+            answers(
+                &mut store,
+                client,
+                "BGSAVE\r\nBGSAVE SCHEDULE\r\nSAVE\r\nBGREWRITEAOF\r\nBGREWRITEAOF\r\n"
+            ),
+            "+Background saving started\r\n\
+             -ERR Background save already in progress\r\n\
+             -ERR Background save already in progress\r\n\
+             +Background append only file rewriting scheduled\r\n\
+             +Background append only file rewriting scheduled\r\n"
+        );
+        assert_eq!(store.request().map(|(_, request)| request), Some(Request::Save));
+        snapshot(&mut store);
+        assert_eq!(store.request().map(|(_, request)| request), Some(Request::Rewrite));
+        store.begin_snapshot(Purpose::Base, NOW);
+        assert_eq!(
+            answers(&mut store, client, "BGREWRITEAOF\r\nBGSAVE\r\nBGSAVE SCHEDULE\r\nSAVE\r\nPING\r\n"),
+            "-ERR Background append only file rewriting already in progress\r\n\
+             -ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+             schedule a BGSAVE whenever possible.\r\n\
+             +Background saving scheduled\r\n"
+        );
+        assert_eq!(store.request(), None, "the rewrite is not done");
+        store.snapshot_done(Ok(()), NOW);
+        assert_eq!(store.request().map(|(_, request)| request), Some(Request::Save));
+        store.snapshot_done(Err("the disk is full".into()), NOW);
+        assert_eq!(store.request().map(|(_, request)| request), Some(Request::Save));
+        store.snapshot_done(Err("the disk is full".into()), NOW);
+        assert_eq!(answers(&mut store, client, ""), "-ERR the disk is full\r\n");
+    }
+
     #[test]
     fn one_snapshot_is_asked_for_at_a_time() {
         let mut store = Store::new(Config::default(), 1);

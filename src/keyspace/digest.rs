@@ -123,7 +123,9 @@ mod tests {
     use crate::data::list::List;
     use crate::data::table::HashKey;
 
-    fn keyspace(secret: u64, entries: Vec<(u32, Entry)>) -> Keyspace {
+    type Entries = Vec<(u32, Entry)>;
+
+    fn keyspace(secret: u64, entries: Entries) -> Keyspace {
         let mut keyspace = Keyspace::new(HashKey(secret, 0), 3);
         entries.into_iter().for_each(|(db, entry)| assert!(keyspace.load(db, entry)));
         keyspace
@@ -135,7 +137,7 @@ mod tests {
         NewValue::Object(Object::List(Box::new(list)))
     }
 
-    fn sample() -> Vec<(u32, Entry)> {
+    fn sample() -> Entries {
         vec![
             (0, Entry::new(b"greeting", NewValue::Bytes(b"hello"), None, 0)),
             (0, Entry::new(b"n", NewValue::Int(12), Some(Time::from_seconds(9_999_999_999)), 5)),
@@ -166,7 +168,7 @@ mod tests {
         reversed.reverse();
         reversed[1].1 = Entry::new(b"n", NewValue::Plain(b"12"), reversed[1].1.deadline(), 0);
         assert_eq!(keyspace(2, reversed).digest(), digest);
-        let changes: [fn(&mut Vec<(u32, Entry)>); 5] = [
+        let changes: [fn(&mut Entries); 5] = [
             |entries| entries[0].0 = 1,
             |entries| entries[0].1.set_deadline(Some(Time(1))),
             |entries| entries[1].1.set_deadline(Some(Time(1))),

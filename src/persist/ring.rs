@@ -175,6 +175,10 @@ mod tests {
         Segment { seq, checksum: Segment::seal(seq, &bytes), bytes }
     }
 
+    fn slots(runs: Vec<std::ops::Range<u64>>) -> Vec<u64> {
+        runs.into_iter().flatten().collect()
+    }
+
     fn numbers(segments: &[Segment]) -> Vec<u64> {
         segments.iter().map(|segment| segment.seq).collect()
     }
@@ -186,15 +190,15 @@ mod tests {
         assert!(ring.is_filling() && ring.has_room(50) && !ring.has_room(51));
         ring.push(10);
         assert!(!ring.has_room(1), "every slot is taken");
-        assert_eq!(ring.release(12), [3..6], "9, 10 and 11 lay there");
+        assert_eq!(slots(ring.release(12)), [3, 4, 5], "9, 10 and 11 lay there");
         assert_eq!((ring.first(), ring.next(), ring.bytes()), (12, 15, 30));
         ring.push(10);
-        assert_eq!(ring.release(16), [0..4]);
+        assert_eq!(slots(ring.release(16)), [0, 1, 2, 3]);
         ring.push(1);
         ring.push(1);
         ring.push(1);
-        assert_eq!(ring.release(19), [4..6, 0..1]);
-        assert_eq!(ring.release(5), []);
+        assert_eq!(ring.release(19), [4..6, 0..1], "two runs");
+        assert_eq!(slots(ring.release(5)), []);
         assert_eq!(ring.bytes(), 0);
     }
 
