@@ -154,7 +154,7 @@ fn set_info(call: &mut Call<'_>) -> Result {
         b"lib-name" if plain => &mut call.session.lib_name,
         b"lib-ver" if plain => &mut call.session.lib_version,
         b"lib-name" | b"lib-ver" => {
-            let option = String::from_utf8_lossy(option).to_lowercase();
+            let option = String::from_utf8_lossy(option).to_ascii_lowercase();
             return Err(Error::said(format!(
                 "ERR {option} cannot contain spaces, newlines or special characters."
             )));

@@ -180,7 +180,7 @@ fn unsubscribe(call: &mut Call<'_>, way: Way) -> Result {
     let names: Vec<&[u8]> = if call.args.len() > 1 {
         call.args.iter().skip(1).collect()
     } else {
-        all = call.session.subscriptions.of(way).iter().cloned().collect();
+        all = call.session.subscriptions.names(way);
         all.iter().map(|name| &**name).collect()
     };
     for name in &names {
@@ -308,7 +308,7 @@ fn list(call: &mut Call<'_>, way: Way) -> Result {
     let pattern = call.args.get(2);
     let mark = call.reply.mark();
     let mut count = 0;
-    for name in call.shared.pubsub.of(way).keys() {
+    for (name, _) in call.shared.pubsub.of(way).iter() {
         if pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Exact)) {
             call.reply.bulk(name);
             count += 1;
@@ -382,7 +382,7 @@ fn count_shard_listeners(call: &mut Call<'_>) -> Result {
 fn count(call: &mut Call<'_>, way: Way) -> Result {
     call.reply.array((call.args.len() - 2) * 2);
     for name in call.args.iter().skip(2) {
-        let listeners = call.shared.pubsub.of(way).get(name).map_or(0, Vec::len);
+        let listeners = call.shared.pubsub.of(way).of(name).len();
         call.reply.bulk(name);
         call.reply.len(listeners);
     }

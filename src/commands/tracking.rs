@@ -1,7 +1,5 @@
 //! CLIENT TRACKING and its kin: caches in clients that hear of changes.
 
-use std::collections::BTreeSet;
-
 use crate::base::bytes::Bytes;
 use crate::base::number;
 use crate::command;
@@ -116,8 +114,9 @@ fn merge(before: Option<&Tracking>, mut asked: Tracking) -> Result<Tracking> {
         if asked.prefixes.is_empty() {
             asked.prefixes.push(Bytes::new());
         }
-        let all: BTreeSet<Bytes> = before.iter().cloned().chain(asked.prefixes).collect();
-        asked.prefixes = all.into_iter().collect();
+        asked.prefixes.extend_from_slice(before);
+        asked.prefixes.sort_unstable();
+        asked.prefixes.dedup();
     }
     Ok(asked)
 }

@@ -16,14 +16,9 @@ impl Engine {
     pub fn connect(&mut self, peer: Peer, now: Time) -> SessionId {
         self.shared.start(now);
         self.shared.measure.connections += 1;
-        let authenticated = peer.trusted || self.shared.config.requirepass.is_empty();
-        self.shared.clients.add(Session {
-            peer,
-            authenticated,
-            created: now,
-            active: now,
-            ..Session::default()
-        })
+        let mut session = Session::new(peer, self.shared.hash_key, now);
+        session.authenticated = session.peer.trusted || self.shared.config.requirepass.is_empty();
+        self.shared.clients.add(session)
     }
 
     /// Runs every whole command in `input`; returns how many bytes that took.
@@ -105,17 +100,12 @@ impl Engine {
     pub fn detach(&mut self, from: SessionId, now: Time) -> Option<SessionId> {
         let speaker = &mut self.shared.clients.get_mut(from)?.session;
         let waiting = speaker.waiting.take()?;
-        let session = Session {
-            peer: speaker.peer.clone(),
-            db: speaker.db,
-            protocol: speaker.protocol,
-            authenticated: speaker.authenticated,
-            name: speaker.name.clone(),
-            last_command: speaker.last_command,
-            created: now,
-            active: now,
-            ..Session::default()
-        };
+        let mut session = Session::new(speaker.peer.clone(), self.shared.hash_key, now);
+        session.db = speaker.db;
+        session.protocol = speaker.protocol;
+        session.authenticated = speaker.authenticated;
+        session.name = speaker.name.clone();
+        session.last_command = speaker.last_command;
         self.shared.waits.leave(from, &waiting);
         let id = self.shared.clients.add(session);
         self.shared.waits.join(id, &waiting);

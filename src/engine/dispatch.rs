@@ -187,7 +187,7 @@ fn unknown(call: &Call<'_>) -> Error {
 
 fn unknown_subcommand(call: &Call<'_>) -> Error {
     let sub = String::from_utf8_lossy(call.args.at(1)).chars().take(128).collect::<String>();
-    let container = String::from_utf8_lossy(call.args.at(0)).to_uppercase();
+    let container = String::from_utf8_lossy(call.args.at(0)).to_ascii_uppercase();
     Error::said(format!("ERR unknown subcommand '{sub}'. Try {container} HELP."))
 }
 

@@ -1,7 +1,5 @@
 //! What the engine counts about itself: for INFO stats and errorstats.
 
-use std::collections::BTreeMap;
-
 use crate::base::time::Time;
 use crate::resp::Error;
 
@@ -19,8 +17,8 @@ pub struct Measure {
     pub unexpected_errors: u64,
     pub query_buffer_disconnections: u64,
     pub output_buffer_disconnections: u64,
-    /// How often each error code was answered.
-    pub errors: BTreeMap<Box<str>, u64>,
+    /// How often each error code was answered, sorted by code.
+    pub errors: Vec<(Box<str>, u64)>,
     rates: [Rate; 3],
 }
 
@@ -64,11 +62,15 @@ impl Measure {
     }
 
     pub fn error(&mut self, error: &Error) {
-        *self.errors.entry(error.code()).or_default() += 1;
+        let code = error.code();
+        match self.errors.binary_search_by(|(other, _)| other.cmp(&code)) {
+            Ok(at) => self.errors[at].1 += 1,
+            Err(at) => self.errors.insert(at, (code, 1)),
+        }
     }
 
     pub fn error_count(&self) -> u64 {
-        self.errors.values().sum()
+        self.errors.iter().map(|(_, count)| count).sum()
     }
 
     pub fn reset(&mut self) {

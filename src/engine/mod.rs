@@ -5,6 +5,7 @@ mod clients;
 pub mod config;
 mod dispatch;
 pub mod host;
+pub mod index;
 pub mod info;
 pub mod measure;
 pub mod persistence;
@@ -79,12 +80,13 @@ impl Engine {
         let run_id: String =
             (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect();
         let shared = Shared {
+            hash_key: key,
             table: table::Table::new(families),
             clients: shared::Clients::default(),
-            waits: wait::Waits::default(),
-            watches: watch::Watches::default(),
-            pubsub: pubsub::PubSub::default(),
-            readers: tracking::Readers::default(),
+            waits: wait::Waits::new(key),
+            watches: watch::Watches::new(key),
+            pubsub: pubsub::PubSub::new(key),
+            readers: tracking::Readers::new(key),
             measure: measure::Measure::default(),
             persistence: persistence::Persistence::default(),
             requests: shared::Requests::default(),

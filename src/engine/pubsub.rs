@@ -1,11 +1,12 @@
 //! Channels, patterns and shard channels, and who listens to them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::bytes::Bytes;
 use crate::base::glob::{self, Case};
+use crate::data::table::HashKey;
 use crate::keyspace::Effects;
 use crate::resp::SessionId;
+
+use super::index::Index;
 
 /// The three kinds of subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,15 +28,24 @@ impl Way {
 }
 
 /// What one client listens to.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Subscriptions {
-    channels: BTreeSet<Bytes>,
-    patterns: BTreeSet<Bytes>,
-    shards: BTreeSet<Bytes>,
+    channels: Index,
+    patterns: Index,
+    shards: Index,
 }
 
 impl Subscriptions {
-    pub fn of(&self, way: Way) -> &BTreeSet<Bytes> {
+    pub fn new(key: HashKey) -> Self {
+        Self { channels: Index::new(key), patterns: Index::new(key), shards: Index::new(key) }
+    }
+
+    /// Returns the names, in no order that means anything.
+    pub fn names(&self, way: Way) -> Vec<Bytes> {
+        self.of(way).iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    pub fn of(&self, way: Way) -> &Index {
         match way {
             Way::Channel => &self.channels,
             Way::Pattern => &self.patterns,
@@ -43,7 +53,7 @@ impl Subscriptions {
         }
     }
 
-    fn of_mut(&mut self, way: Way) -> &mut BTreeSet<Bytes> {
+    fn of_mut(&mut self, way: Way) -> &mut Index {
         match way {
             Way::Channel => &mut self.channels,
             Way::Pattern => &mut self.patterns,
@@ -65,18 +75,19 @@ impl Subscriptions {
     }
 }
 
-type Listeners = BTreeMap<Bytes, Vec<SessionId>>;
-
 /// Everybody who listens.
-#[derive(Default)]
 pub struct PubSub {
-    channels: Listeners,
-    patterns: Listeners,
-    shards: Listeners,
+    channels: Index,
+    patterns: Index,
+    shards: Index,
 }
 
 impl PubSub {
-    pub fn of(&self, way: Way) -> &Listeners {
+    pub fn new(key: HashKey) -> Self {
+        Self { channels: Index::new(key), patterns: Index::new(key), shards: Index::new(key) }
+    }
+
+    pub fn of(&self, way: Way) -> &Index {
         match way {
             Way::Channel => &self.channels,
             Way::Pattern => &self.patterns,
@@ -84,7 +95,7 @@ impl PubSub {
         }
     }
 
-    fn of_mut(&mut self, way: Way) -> &mut Listeners {
+    fn of_mut(&mut self, way: Way) -> &mut Index {
         match way {
             Way::Channel => &mut self.channels,
             Way::Pattern => &mut self.patterns,
@@ -98,28 +109,20 @@ impl PubSub {
     }
 
     pub fn subscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
-        if own.of_mut(way).insert(Bytes::from(name)) {
-            self.of_mut(way).entry(Bytes::from(name)).or_default().push(id);
+        if own.of_mut(way).add(name, id) {
+            self.of_mut(way).add(name, id);
         }
     }
 
     pub fn unsubscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
-        if !own.of_mut(way).remove(name) {
-            return;
-        }
-        let listeners = self.of_mut(way);
-        if let Some(line) = listeners.get_mut(name) {
-            line.retain(|other| *other != id);
-            if line.is_empty() {
-                listeners.remove(name);
-            }
-        }
+        own.of_mut(way).remove(name, id);
+        self.of_mut(way).remove(name, id);
     }
 
     /// Ends every subscription of a client that goes.
     pub fn leave(&mut self, id: SessionId, own: &mut Subscriptions) {
         for way in [Way::Channel, Way::Pattern, Way::Shard] {
-            for name in own.of(way).clone() {
+            for name in own.names(way) {
                 self.unsubscribe(id, own, way, &name);
             }
         }
@@ -128,7 +131,7 @@ impl PubSub {
     /// Queues a message for all who listen to the channel or to a pattern that it matches; returns how many.
     pub fn publish(&self, effects: &mut Effects, channel: &[u8], message: &[u8]) -> usize {
         let mut told = self.tell(effects, Way::Channel, channel, message);
-        for (pattern, listeners) in &self.patterns {
+        for (pattern, listeners) in self.patterns.iter() {
             if !glob::matches(pattern, channel, Case::Exact) {
                 continue;
             }
@@ -151,7 +154,7 @@ impl PubSub {
     }
 
     fn tell(&self, effects: &mut Effects, way: Way, channel: &[u8], message: &[u8]) -> usize {
-        let listeners = self.of(way).get(channel).map(Vec::as_slice).unwrap_or_default();
+        let listeners = self.of(way).of(channel);
         for id in listeners {
             effects.push(*id, 3, |reply| {
                 reply.bulk(way.words().2.as_bytes());

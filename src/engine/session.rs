@@ -2,6 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
+use crate::data::table::HashKey;
 use crate::resp::{OwnedArgs, Protocol, SessionId};
 
 use super::pubsub::Subscriptions;
@@ -28,12 +29,12 @@ impl Peer {
     pub fn is_local(&self) -> bool {
         let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        self.unix_socket || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        self.unix_socket || host == "::1" || host.starts_with("127.")
     }
 }
 
 /// One client's state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Session {
     pub id: SessionId,
     pub peer: Peer,
@@ -109,6 +110,37 @@ pub enum Replies {
 }
 
 impl Session {
+    /// Makes the state of a new client; `key` keeps its names from being chosen to collide.
+    pub fn new(peer: Peer, key: HashKey, now: Time) -> Self {
+        Self {
+            id: SessionId::default(),
+            peer,
+            db: 0,
+            protocol: Protocol::default(),
+            authenticated: false,
+            name: Bytes::new(),
+            lib_name: Bytes::new(),
+            lib_version: Bytes::new(),
+            created: now,
+            active: now,
+            transaction: None,
+            watched: vec![],
+            watch_failed: false,
+            waiting: None,
+            turn: Turn::default(),
+            subscriptions: Subscriptions::new(key),
+            tracking: None,
+            replies: Replies::default(),
+            no_touch: false,
+            no_evict: false,
+            monitor: false,
+            closing: false,
+            last_command: None,
+            received: 0,
+            unread: 0,
+        }
+    }
+
     /// Returns whether RESP2 allows this client nothing but subscribing.
     pub fn is_subscriber(&self) -> bool {
         self.protocol == Protocol::Resp2 && self.subscriptions.count() > 0

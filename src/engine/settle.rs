@@ -16,7 +16,7 @@ impl Engine {
         let mut ready = VecDeque::new();
         self.end_unit(&mut ready);
         while let Some((db, key)) = ready.pop_front() {
-            for id in self.shared.waits.line(db, &key) {
+            for id in self.shared.waits.line(db, &key).to_vec() {
                 // Nobody further back in the line can get more than the first one did.
                 if !self.keyspace.has(db, &key, now) {
                     break;
@@ -146,6 +146,9 @@ fn write_invalidations(reply: &mut Reply<'_>, due: &Due) {
             reply.null_array();
         }
         Due::Prefixed(keys) => {
+            let mut keys = keys.clone();
+            keys.sort_unstable();
+            keys.dedup();
             begin_invalidation(reply);
             reply.array(keys.len());
             keys.iter().for_each(|key| reply.bulk(key));

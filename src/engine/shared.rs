@@ -1,9 +1,10 @@
 //! What sessions share besides the keyspace.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::base::random::Random;
 use crate::base::time::Time;
+use crate::data::table::HashKey;
 use crate::resp::{Parser, Reply, SessionId};
 
 use super::config::Config;
@@ -20,6 +21,8 @@ use super::watch::Watches;
 
 /// Everything that a command may ask or change besides its session and its database.
 pub struct Shared {
+    /// What names and keys are hashed with; clients must not know it.
+    pub hash_key: HashKey,
     pub table: Table,
     pub config: Config,
     pub clients: Clients,
@@ -66,78 +69,91 @@ impl Shared {
 }
 
 /// A client: its state, and what it is to be sent.
-#[derive(Default)]
 pub struct Client {
     pub session: Session,
     pub out: Vec<u8>,
     pub(super) parser: Parser,
+    /// It is among those whose output the host is told of.
+    ready: bool,
 }
 
 /// All clients but the one that speaks, which is checked out.
 #[derive(Default)]
 pub struct Clients {
-    by_id: BTreeMap<SessionId, Option<Box<Client>>>,
+    /// Sorted by number, which is the order in which they came.
+    places: Vec<(SessionId, Option<Box<Client>>)>,
     last: u64,
     /// Who has output for the host to send.
-    ready: BTreeSet<SessionId>,
+    ready: Vec<SessionId>,
 }
 
 impl Clients {
     pub fn len(&self) -> usize {
-        self.by_id.len()
+        self.places.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.places.is_empty()
     }
 
     pub(super) fn add(&mut self, mut session: Session) -> SessionId {
         self.last += 1;
         session.id = SessionId(self.last);
         let id = session.id;
-        self.by_id.insert(id, Some(Box::new(Client { session, ..Client::default() })));
+        let client = Client { session, out: vec![], parser: Parser::default(), ready: false };
+        self.places.push((id, Some(Box::new(client))));
         id
     }
 
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Box<Client>> {
-        self.ready.remove(&id);
-        self.by_id.remove(&id).flatten()
+        let at = self.find(id)?;
+        self.ready.retain(|other| *other != id);
+        self.places.remove(at).1
+    }
+
+    #[inline]
+    fn find(&self, id: SessionId) -> Option<usize> {
+        self.places.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 
     /// Takes a client out of its place, to run a command for it.
+    #[inline]
     pub(super) fn check_out(&mut self, id: SessionId) -> Option<Box<Client>> {
-        self.by_id.get_mut(&id)?.take()
+        let at = self.find(id)?;
+        self.places[at].1.take()
     }
 
-    pub(super) fn check_in(&mut self, client: Box<Client>) {
+    #[inline]
+    pub(super) fn check_in(&mut self, mut client: Box<Client>) {
         let id = client.session.id;
-        if !client.out.is_empty() {
-            self.ready.insert(id);
+        let Some(at) = self.find(id) else { return };
+        if !client.out.is_empty() && !client.ready {
+            client.ready = true;
+            self.ready.push(id);
         }
-        if let Some(place) = self.by_id.get_mut(&id) {
-            *place = Some(client);
-        }
+        self.places[at].1 = Some(client);
     }
 
     /// Returns whether there is such a client, checked out or not.
     pub fn has(&self, id: SessionId) -> bool {
-        self.by_id.contains_key(&id)
+        self.find(id).is_some()
     }
 
     /// Returns a client other than the one that speaks.
     pub fn get(&self, id: SessionId) -> Option<&Client> {
-        self.by_id.get(&id)?.as_deref()
+        self.places[self.find(id)?].1.as_deref()
     }
 
     /// Returns a client other than the one that speaks.
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Client> {
-        self.by_id.get_mut(&id)?.as_deref_mut()
+        let at = self.find(id)?;
+        self.places[at].1.as_deref_mut()
     }
 
     /// Returns the sessions of all clients and how many bytes wait to be sent to each, in the order in which they
     /// came; `speaking` stands in its own place.
     pub fn sessions<'a>(&'a self, speaking: &'a Session) -> impl Iterator<Item = (&'a Session, usize)> {
-        self.by_id.values().map(move |place| match place {
+        self.places.iter().map(move |(_, client)| match client {
             Some(client) => (&client.session, client.out.len()),
             None => (speaking, 0),
         })
@@ -145,20 +161,23 @@ impl Clients {
 
     /// Returns all clients but the one that speaks.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.by_id.values().filter_map(Option::as_deref)
+        self.places.iter().filter_map(|(_, client)| client.as_deref())
     }
 
     /// Appends to a client's output.
     pub(super) fn tell(&mut self, id: SessionId, write: impl FnOnce(&mut Client)) {
-        if let Some(client) = self.by_id.get_mut(&id).and_then(Option::as_deref_mut) {
-            write(client);
-            self.ready.insert(id);
+        let Some(client) = self.find(id).and_then(|at| self.places[at].1.as_deref_mut()) else { return };
+        write(client);
+        if !client.ready {
+            client.ready = true;
+            self.ready.push(id);
         }
     }
 
     pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {
-        let id = self.ready.pop_first()?;
-        self.get_mut(id)
+        let client = self.ready.pop().and_then(|id| self.get_mut(id))?;
+        client.ready = false;
+        Some(client)
     }
 }
 

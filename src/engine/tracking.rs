@@ -1,9 +1,10 @@
 //! Client-side caching: who has read what, and who must be told that it changed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::base::bytes::Bytes;
+use crate::data::table::HashKey;
 use crate::resp::SessionId;
+
+use super::index::Index;
 
 /// What one client asked for with CLIENT TRACKING.
 #[derive(Default, Debug, Clone)]
@@ -52,14 +53,13 @@ impl Tracking {
 }
 
 /// Everything that is tracked, in all databases alike, as Redis does.
-#[derive(Default)]
 pub struct Readers {
-    keys: BTreeMap<Bytes, BTreeSet<SessionId>>,
-    prefixes: BTreeMap<Bytes, BTreeSet<SessionId>>,
-    /// How many clients track.
-    clients: BTreeSet<SessionId>,
-    /// Messages of the unit.
-    due: BTreeMap<SessionId, Due>,
+    keys: Index,
+    prefixes: Index,
+    /// Who tracks, sorted.
+    clients: Vec<SessionId>,
+    /// Messages of the unit, sorted by client.
+    due: Vec<(SessionId, Due)>,
 }
 
 /// What one client is to be told.
@@ -67,62 +67,55 @@ pub struct Readers {
 pub enum Due {
     /// A message for each key that the client has read, in the order of the changes.
     Read(Vec<Bytes>),
-    /// One message for all keys with the client's prefixes.
-    Prefixed(BTreeSet<Bytes>),
+    /// One message for all keys with the client's prefixes; some may be there twice.
+    Prefixed(Vec<Bytes>),
     Everything,
 }
 
 impl Readers {
+    pub fn new(key: HashKey) -> Self {
+        Self { keys: Index::new(key), prefixes: Index::new(key), clients: vec![], due: vec![] }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }
 
     /// Returns the number of tracking clients, of tracked keys, of (key, client) pairs and of prefixes.
     pub fn counts(&self) -> (usize, usize, usize, usize) {
-        let items = self.keys.values().map(BTreeSet::len).sum();
+        let items = self.keys.iter().map(|(_, readers)| readers.len()).sum();
         (self.clients.len(), self.keys.len(), items, self.prefixes.len())
     }
 
     /// Begins to track for a client.
     pub fn enable(&mut self, id: SessionId, tracking: &Tracking) {
-        self.clients.insert(id);
-        if tracking.broadcast {
-            let all = [Bytes::from(&b""[..])];
-            let prefixes = if tracking.prefixes.is_empty() { &all[..] } else { &tracking.prefixes };
-            for prefix in prefixes {
-                self.prefixes.entry(prefix.clone()).or_default().insert(id);
-            }
+        if let Err(at) = self.clients.binary_search(&id) {
+            self.clients.insert(at, id);
+        }
+        for prefix in &tracking.prefixes {
+            self.prefixes.add(prefix, id);
         }
     }
 
     /// Ends tracking for a client. Its keys are forgotten when they change.
     pub fn disable(&mut self, id: SessionId) {
-        self.clients.remove(&id);
-        self.due.remove(&id);
-        self.prefixes.retain(|_, clients| {
-            clients.remove(&id);
-            !clients.is_empty()
-        });
+        let Ok(at) = self.clients.binary_search(&id) else { return };
+        self.clients.remove(at);
+        self.due.retain(|(other, _)| *other != id);
+        self.prefixes.remove_everywhere(id);
     }
 
     /// Remembers that a client read a key.
     pub fn remember(&mut self, id: SessionId, key: &[u8]) {
-        match self.keys.get_mut(key) {
-            Some(readers) => {
-                readers.insert(id);
-            }
-            None => {
-                self.keys.insert(Bytes::from(key), BTreeSet::from([id]));
-            }
-        }
+        self.keys.add(key, id);
     }
 
     /// Forgets keys until at most `most` are tracked; their readers are told, as if they had changed.
     pub fn shrink(&mut self, most: usize) {
         while most > 0 && self.keys.len() > most {
-            let Some((key, readers)) = self.keys.pop_first() else { return };
+            let Some((key, readers)) = self.keys.take_any() else { return };
             for id in readers {
-                self.owe(id, &key);
+                self.owe_read(id, &key);
             }
         }
     }
@@ -130,28 +123,17 @@ impl Readers {
     /// Notes that a key changed. `actor` made the change; `no_loop` says who does not want to hear of its own.
     pub fn invalidate(&mut self, key: &[u8], actor: Option<SessionId>, no_loop: impl Fn(SessionId) -> bool) {
         let spared = |id: SessionId| actor == Some(id) && no_loop(id);
-        if let Some((key, readers)) = self.keys.remove_entry(key) {
-            for id in readers {
-                if self.clients.contains(&id) && !spared(id) {
-                    self.owe(id, &key);
-                }
+        let key = Bytes::from(key);
+        for id in self.keys.take(&key) {
+            if self.clients.binary_search(&id).is_ok() && !spared(id) {
+                self.owe_read(id, &key);
             }
         }
-        if self.prefixes.is_empty() {
-            return;
-        }
-        let key = Bytes::from(key);
-        let told: BTreeSet<SessionId> = self
-            .prefixes
-            .iter()
-            .filter(|(prefix, _)| key.starts_with(prefix))
-            .flat_map(|(_, clients)| clients.iter().copied())
-            .filter(|id| !spared(*id))
-            .collect();
-        for id in told {
-            let due = self.due.entry(id).or_insert_with(|| Due::Prefixed(BTreeSet::new()));
-            if let Due::Prefixed(keys) = due {
-                keys.insert(key.clone());
+        let prefixes = self.prefixes.iter().filter(|(prefix, _)| key.starts_with(prefix));
+        let told: Vec<SessionId> = prefixes.flat_map(|(_, clients)| clients.iter().copied()).collect();
+        for id in told.into_iter().filter(|id| !spared(*id)) {
+            if let Due::Prefixed(keys) = self.due_of(id, || Due::Prefixed(vec![])) {
+                keys.push(key.clone());
             }
         }
     }
@@ -159,20 +141,29 @@ impl Readers {
     /// Notes that everything changed.
     pub fn invalidate_all(&mut self) {
         self.keys.clear();
-        for id in &self.clients {
-            self.due.insert(*id, Due::Everything);
-        }
+        self.due = self.clients.iter().map(|id| (*id, Due::Everything)).collect();
     }
 
     /// A key that was read is told once, since it is forgotten with that.
-    fn owe(&mut self, id: SessionId, key: &Bytes) {
-        if let Due::Read(keys) = self.due.entry(id).or_insert_with(|| Due::Read(vec![])) {
+    fn owe_read(&mut self, id: SessionId, key: &Bytes) {
+        if let Due::Read(keys) = self.due_of(id, || Due::Read(vec![])) {
             keys.push(key.clone());
         }
     }
 
+    fn due_of(&mut self, id: SessionId, none: impl FnOnce() -> Due) -> &mut Due {
+        let at = match self.due.binary_search_by_key(&id, |(other, _)| *other) {
+            Ok(at) => at,
+            Err(at) => {
+                self.due.insert(at, (id, none()));
+                at
+            }
+        };
+        &mut self.due[at].1
+    }
+
     /// Takes the messages of the unit.
-    pub fn take_due(&mut self) -> BTreeMap<SessionId, Due> {
+    pub fn take_due(&mut self) -> Vec<(SessionId, Due)> {
         std::mem::take(&mut self.due)
     }
 }

@@ -1,11 +1,11 @@
 //! Who waits for what, until when.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
+use crate::data::table::HashKey;
 use crate::resp::{OwnedArgs, Reply, SessionId};
 
+use super::index::{Index, place};
 use super::request::RequestId;
 
 /// A client that waits: its command, to be run again, and what it waits for.
@@ -48,33 +48,33 @@ impl Nothing {
 }
 
 /// Everybody who waits, by key in the order of arrival and by deadline.
-#[derive(Default)]
 pub struct Waits {
-    lines: BTreeMap<(u32, Bytes), VecDeque<SessionId>>,
-    deadlines: BTreeSet<(Time, SessionId)>,
-    requests: BTreeMap<RequestId, SessionId>,
+    lines: Index,
+    /// Sorted.
+    deadlines: Vec<(Time, SessionId)>,
+    requests: Vec<(RequestId, SessionId)>,
     waiting: usize,
 }
 
 impl Waits {
+    pub fn new(key: HashKey) -> Self {
+        Self { lines: Index::new(key), deadlines: vec![], requests: vec![], waiting: 0 }
+    }
+
     /// Puts a client at the end of every line that it waits in.
     pub fn join(&mut self, id: SessionId, waiting: &Waiting) {
         self.waiting += 1;
         if let Some(until) = waiting.until {
-            self.deadlines.insert((until, id));
+            let at = self.deadlines.partition_point(|other| *other < (until, id));
+            self.deadlines.insert(at, (until, id));
         }
         match &waiting.on {
             On::Keys(keys) => {
                 for key in keys {
-                    let line = self.lines.entry((waiting.db, key.clone())).or_default();
-                    if !line.contains(&id) {
-                        line.push_back(id);
-                    }
+                    self.lines.add(&place(waiting.db, key), id);
                 }
             }
-            On::Host(request) => {
-                self.requests.insert(*request, id);
-            }
+            On::Host(request) => self.requests.push((*request, id)),
             On::Replicas => {}
         }
     }
@@ -82,23 +82,18 @@ impl Waits {
     /// Takes a client out of every line.
     pub fn leave(&mut self, id: SessionId, waiting: &Waiting) {
         self.waiting -= 1;
-        if let Some(until) = waiting.until {
-            self.deadlines.remove(&(until, id));
+        if let Some(until) = waiting.until
+            && let Ok(at) = self.deadlines.binary_search(&(until, id))
+        {
+            self.deadlines.remove(at);
         }
         match &waiting.on {
             On::Keys(keys) => {
                 for key in keys {
-                    let place = (waiting.db, key.clone());
-                    let Some(line) = self.lines.get_mut(&place) else { continue };
-                    line.retain(|other| *other != id);
-                    if line.is_empty() {
-                        self.lines.remove(&place);
-                    }
+                    self.lines.remove(&place(waiting.db, key), id);
                 }
             }
-            On::Host(request) => {
-                self.requests.remove(request);
-            }
+            On::Host(request) => self.requests.retain(|(other, _)| other != request),
             On::Replicas => {}
         }
     }
@@ -122,21 +117,17 @@ impl Waits {
     }
 
     /// Returns who waits for a key, first come first.
-    pub fn line(&self, db: u32, key: &[u8]) -> Vec<SessionId> {
-        let line = self.lines.get(&(db, Bytes::from(key)));
-        line.map(|line| line.iter().copied().collect()).unwrap_or_default()
+    pub fn line(&self, db: u32, key: &[u8]) -> &[SessionId] {
+        self.lines.of(&place(db, key))
     }
 
     /// Returns the keys of a database that are waited for.
     pub fn keys_of(&self, db: u32) -> Vec<Bytes> {
-        let mut keys: Vec<Bytes> =
-            self.lines.keys().filter(|(of, _)| *of == db).map(|(_, key)| key.clone()).collect();
-        keys.sort();
-        keys
+        self.lines.keys_of(db)
     }
 
     pub fn awaiting(&self, request: RequestId) -> Option<SessionId> {
-        self.requests.get(&request).copied()
+        self.requests.iter().find(|(other, _)| *other == request).map(|(_, id)| *id)
     }
 
     /// Returns how many clients wait until a deadline.
