@@ -26,7 +26,15 @@ interface Listener {
   readonly binary: boolean;
   heard(item: AnyReply | Push): void;
   /** Nothing more will come. */
-  ended(why: Error): void;
+  ended(why: RedletError): void;
+}
+
+/** Gets what a session is sent, as RESP. */
+interface Socket {
+  sent(bytes: Uint8Array): void;
+  /** Input that was left behind a call that waits can be given again. */
+  resumed(): void;
+  ended(why: RedletError): void;
 }
 
 /** Active expiry and the like can wait this long for a timer, in milliseconds. */
@@ -36,7 +44,7 @@ const IDLE = 100;
 export class Core {
   readonly scratch: Scratch;
   readonly clock: () => number;
-  #listeners = new Map<number, Listener>();
+  #listeners = new Map<number, Listener | Socket>();
   #pushed = new Map<number, Set<(parts: AnyReply[]) => void>>();
   /** Sessions that were connected and not closed. */
   #sessions = new Set<number>();
@@ -138,6 +146,23 @@ export class Core {
     }
   }
 
+  /** Gives RESP to a session with a socket; returns how many bytes were taken. */
+  receive(session: number, input: Uint8Array): number {
+    this.check();
+    const now = this.clock();
+    try {
+      const { output, taken } = this.scratch.receive(session, input, now);
+      this.#noteUnstored();
+      const socket = this.#listeners.get(session);
+      if (output.length > 0 && socket !== undefined && "sent" in socket) socket.sent(output);
+      this.#after(now);
+      this.#setTimer();
+      return taken;
+    } catch (error) {
+      throw this.#judge(error);
+    }
+  }
+
   /** Waits for the reply to a call that has moved to a session of its own. */
   wait(waiting: Waiting, settings: Settings): Promise<AnyReply> {
     const { session } = waiting;
@@ -170,7 +195,7 @@ export class Core {
   }
 
   /** Gives everything that a session is sent to a listener. */
-  listen(session: number, listener: Listener): void {
+  listen(session: number, listener: Listener | Socket): void {
     this.#listeners.set(session, listener);
   }
 
@@ -259,10 +284,13 @@ export class Core {
 
   /** Looks at what a call has brought about besides its reply, and sees to it that time goes on. */
   #after(now: number): void {
-    const { attention } = this.scratch;
-    this.#unstored = (attention & Attention.Unstored) !== 0;
-    if ((attention & Attention.Happened) !== 0) this.#drain();
+    this.#noteUnstored();
+    if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
     if (now > this.#alarm + IDLE) this.#setAlarm(now + IDLE, now);
+  }
+
+  #noteUnstored(): void {
+    this.#unstored = (this.scratch.attention & Attention.Unstored) !== 0;
   }
 
   #drain(): void {
@@ -272,12 +300,14 @@ export class Core {
       const { session } = this.scratch;
       if (kind === Happened.Output) this.#hear(session);
       else if (kind === Happened.Close) this.#closed(session);
+      else if (kind === Happened.Resume) this.#resumed(session);
       else if (kind === Happened.Shutdown) this.end(new RedletError("CLOSED", "the database was shut down"));
     }
   }
 
   #hear(session: number): void {
     const listener = this.#listeners.get(session);
+    if (listener !== undefined && "sent" in listener) return listener.sent(this.scratch.shown());
     const replies = this.scratch.show(listener?.binary === true);
     const items: (AnyReply | Push)[] = [];
     while (!replies.done) items.push(replies.next());
@@ -302,6 +332,11 @@ export class Core {
     listener?.ended(new RedletError("CLOSED", "the session was closed"));
   }
 
+  #resumed(session: number): void {
+    const socket = this.#listeners.get(session);
+    if (socket !== undefined && "sent" in socket) socket.resumed();
+  }
+
   /** Sets the timer to when the engine wants it. */
   #setTimer(): void {
     if (this.#ended !== undefined) return;
@@ -324,9 +359,8 @@ export class Core {
     if (this.#ended !== undefined) return;
     try {
       this.scratch.tick(this.clock());
-      const { attention } = this.scratch;
-      this.#unstored = (attention & Attention.Unstored) !== 0;
-      if ((attention & Attention.Happened) !== 0) this.#drain();
+      this.#noteUnstored();
+      if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
       this.#setTimer();
     } catch (error) {
       this.#judge(error);

@@ -1,5 +1,6 @@
 export * from "./errors.js";
 export type { Commands } from "./commands.js";
+export type { Connection } from "./connection.js";
 export type { Message, Subscription } from "./subscription.js";
 export type { OpenOptions, StorageEvent } from "./options.js";
 export type { Pipeline, PipelineSync, Transaction, TransactionSync } from "./pipeline.js";

@@ -1,3 +1,4 @@
+import { Connection } from "./connection.js";
 import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
@@ -55,6 +56,11 @@ export class Redlet<S = string> extends Face<S> {
   /** Returns a session of its own, with its own SELECT, MULTI and WATCH, on the same database. */
   session(): Redlet<S> {
     return new Redlet<S>(this.core, this.core.connect(true), this.settings, false);
+  }
+
+  /** Returns a connection that speaks RESP: what a client library for servers would have a socket for. */
+  connection(): Connection {
+    return new Connection(this.core);
   }
 
   /** Runs a command by its name: `await db.call("SET", "key", "value", "EX", 10)`. */

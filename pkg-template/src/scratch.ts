@@ -91,6 +91,12 @@ export class Scratch {
     return this.replies.open(this.#bytes, start, start + this.#words[this.#cells + Cell.Length]!, binary);
   }
 
+  /** Returns what a session was sent, as RESP, after `next` spoke of it. */
+  shown(): Uint8Array {
+    const start = this.#words[this.#cells + Cell.Address]!;
+    return this.#bytes.slice(start, start + this.#words[this.#cells + Cell.Length]!);
+  }
+
   /** Returns the session that `next`, or a waiting call, speaks of. */
   get session(): number {
     return this.#words[this.#cells + Cell.Session]!;
