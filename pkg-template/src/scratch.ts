@@ -43,6 +43,7 @@ export class Scratch {
 
   /** Runs one call; returns whether it has been answered: if not, it waits as the session that `session` names. */
   call(session: number, words: readonly string[], args: readonly unknown[], now: number, binary: boolean): boolean {
+    this.#refresh();
     this.#pack(0, words, args);
     const length = this.engine.call(session, now);
     this.#refresh();
@@ -53,6 +54,7 @@ export class Scratch {
 
   /** Runs calls in one crossing. */
   batch(session: number, calls: readonly (readonly unknown[])[], now: number, binary: boolean): void {
+    this.#refresh();
     let at = 0;
     for (const call of calls) at = this.#pack(at, [], call);
     const length = this.engine.batch(session, calls.length, now);
@@ -63,6 +65,7 @@ export class Scratch {
 
   /** Runs RESP; returns the replies as RESP, and how many bytes were taken. */
   receive(session: number, input: Uint8Array, now: number): { output: Uint8Array; taken: number } {
+    this.#refresh();
     this.#reserve(0, input.length);
     this.#bytes.set(input, this.#input);
     const length = this.engine.receive(session, input.length, now);
@@ -181,7 +184,10 @@ export class Scratch {
     this.#refresh();
   }
 
-  /** Makes the views anew when memory has grown, which detaches the old ones. */
+  /**
+   * Makes the views anew when memory has grown, which detaches the old ones: during a call, and between calls too, while
+   * a snapshot is written.
+   */
   #refresh(): void {
     if (this.#bytes.length > 0) return;
     this.#bytes = new Uint8Array(this.#memory.buffer);

@@ -118,3 +118,12 @@ test("options that are wrong are named", async () => {
   await assert.rejects(Redlet.open({ config: { "no-such-parameter": 1 } }), /no-such-parameter/);
   await assert.rejects(Redlet.open({ config: { databases: 0 } }), /databases: argument must be between/);
 });
+
+test("memory that grows between calls is written to where it has moved to", async (t) => {
+  const [a, b] = [await open(t, Redlet), await open(t, Redlet)];
+  a.sync.set("before", "1");
+  // The same module, so the same memory, but other views of it.
+  b.sync.set("large", "x".repeat(50_000_000));
+  assert.equal(a.sync.set("after", "2"), "OK");
+  assert.equal(a.sync.get("after"), "2");
+});
