@@ -7,14 +7,15 @@
 pub struct Time(pub u64);
 
 impl Time {
-    /// Makes the moment `ms` milliseconds after 1970 began, or the last one there is.
+    /// Makes the moment `ms` milliseconds after 1970 began, or the last whole millisecond there is.
     pub const fn from_millis(ms: u64) -> Time {
-        Time(ms.saturating_mul(1_000))
+        const LAST: u64 = u64::MAX / 1_000;
+        Time(if ms > LAST { LAST * 1_000 } else { ms * 1_000 })
     }
 
-    /// Makes the moment `s` seconds after 1970 began, or the last one there is.
+    /// Makes the moment `s` seconds after 1970 began, or the last whole millisecond there is.
     pub const fn from_seconds(s: u64) -> Time {
-        Time(s.saturating_mul(1_000_000))
+        Time::from_millis(s.saturating_mul(1_000))
     }
 
     /// Returns the whole milliseconds since 1970.
@@ -62,7 +63,9 @@ mod tests {
 
     #[test]
     fn the_far_future_is_the_end() {
-        assert_eq!(Time::from_millis(u64::MAX), Time(u64::MAX));
+        let end = Time::from_millis(u64::MAX);
+        assert_eq!(Time::from_millis(end.millis()), end);
+        assert_eq!(Time::from_seconds(u64::MAX), end);
         assert_eq!(Time(u64::MAX - 1).plus_seconds(u64::MAX), Time(u64::MAX));
         assert_eq!(Time(3).micros_since(Time(5)), 0);
         assert_eq!(Time(5).micros_since(Time(3)), 2);
