@@ -190,7 +190,7 @@ command! {
     /// Describes all connections, or some.
     ///
     /// One line each, in the order in which they came.
-    CLIENT_LIST "CLIENT LIST" ("[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id:integer...]") -> "string";
+    CLIENT_LIST "CLIENT LIST" ("[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|ID client-id:integer...]") -> "string";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
     since "2.4.0";
     takes "O(N) with N connections";
