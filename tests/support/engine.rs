@@ -20,6 +20,15 @@ pub struct Host {
     /// Whether snapshots are written by the test, a piece at a time, instead of at once.
     pub saves_slowly: bool,
     clients: BTreeMap<String, Connection>,
+    snapshot: Snapshot,
+}
+
+/// What is written of a snapshot.
+#[derive(Default)]
+pub struct Snapshot {
+    /// How much had been logged when it began.
+    pub logged: usize,
+    pub file: Vec<u8>,
 }
 
 struct Connection {
@@ -42,7 +51,14 @@ impl Host {
     pub fn with(config: Config, seed: u128) -> Self {
         let mut store = Store::new(config, seed);
         store.engine_mut().set_logging(true);
-        Self { store, now: BEGINNING, log: vec![], saves_slowly: false, clients: BTreeMap::new() }
+        Self {
+            store,
+            now: BEGINNING,
+            log: vec![],
+            saves_slowly: false,
+            clients: BTreeMap::new(),
+            snapshot: Snapshot::default(),
+        }
     }
 
     /// Returns the client's session, once it has connected.
@@ -96,14 +112,22 @@ impl Host {
         }
     }
 
-    /// Writes the next bytes of the snapshot that is being written; returns them all once it is whole.
-    pub fn save_some(&mut self, budget: usize, file: &mut Vec<u8>) -> bool {
-        let done = self.store.step_snapshot(budget, file) == Progress::Done;
-        if done {
-            self.store.snapshot_done(Ok(()), self.now);
-            self.carry_out();
+    /// Begins a snapshot; who waits for one that is being written waits for this one.
+    pub fn begin_snapshot(&mut self, purpose: Purpose) {
+        self.store.begin_snapshot(purpose, self.now);
+        self.deliver();
+        self.snapshot = Snapshot { logged: self.log.len(), file: vec![] };
+    }
+
+    /// Writes about so many bytes of the snapshot; returns it once it is whole.
+    pub fn save_some(&mut self, budget: usize) -> Option<Snapshot> {
+        if self.store.step_snapshot(budget, &mut self.snapshot.file) == Progress::Working {
+            return None;
         }
-        done
+        let snapshot = std::mem::take(&mut self.snapshot);
+        self.store.snapshot_done(Ok(()), self.now);
+        self.carry_out();
+        Some(snapshot)
     }
 
     /// Gives the engine what a client has sent and it has not taken.
@@ -152,9 +176,9 @@ impl Host {
     }
 
     fn save(&mut self, purpose: Purpose) {
-        self.store.begin_snapshot(purpose, self.now);
+        self.begin_snapshot(purpose);
         if !self.saves_slowly {
-            while !self.save_some(usize::MAX / 2, &mut vec![]) {}
+            while self.save_some(usize::MAX / 2).is_none() {}
         }
     }
 
@@ -177,19 +201,23 @@ impl Host {
     }
 }
 
-/// Returns the digest of what an empty store becomes when it runs a log.
-pub fn replayed(log: &[u8], now: Time) -> Result<u128, String> {
+/// Returns what an empty store becomes when it runs a log.
+pub fn replayed(log: &[u8], now: Time) -> Result<Store, String> {
     let mut store = Store::new(Config::default(), SEED + 1);
     store.replay(log, now).map_err(|damage| damage.to_string())?;
     store.replay_done(now).map_err(|damage| damage.to_string())?;
-    Ok(store.engine().keyspace().digest())
+    Ok(store)
 }
 
-/// Returns the digest of what an empty store becomes when it loads a snapshot.
-pub fn loaded(snapshot: &[u8], now: Time) -> Result<u128, String> {
+/// Returns what an empty store becomes when it loads a snapshot.
+pub fn loaded(snapshot: &[u8], now: Time) -> Result<Store, String> {
     let mut store = Store::new(Config::default(), SEED + 1);
     store.begin_load(Purpose::Base, now);
     store.load_snapshot(snapshot).map_err(|damage| damage.to_string())?;
     store.load_done().map_err(|damage| damage.to_string())?;
-    Ok(store.engine().keyspace().digest())
+    Ok(store)
+}
+
+pub fn digest(store: &Store) -> u128 {
+    store.engine().keyspace().digest()
 }

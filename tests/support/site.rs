@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redlet::store::{Progress, Purpose};
+use redlet::store::Purpose;
 
-use super::engine::{Host, loaded, replayed};
+use super::engine::{Host, digest, loaded, replayed};
 use super::server::{Connection, Server};
 
 /// How late redis-server ends a wait, ten times a second.
@@ -51,19 +51,20 @@ impl InProcess {
 
     /// Checks that what is kept is what is there: the log, run again, and a snapshot, loaded.
     pub fn check_kept(mut self) -> Result<(), String> {
-        let (store, now) = (&mut self.host.store, self.host.now);
-        let digest = store.engine().keyspace().digest();
-        if replayed(&self.host.log, now)? != digest {
+        let now = self.host.now;
+        let there = digest(&self.host.store);
+        if digest(&replayed(&self.host.log, now)?) != there {
             let log = String::from_utf8_lossy(&self.host.log).escape_debug().to_string();
             return Err(format!("the log does not lead to the same keyspace: {log}"));
         }
-        let mut snapshot = vec![];
-        store.begin_snapshot(Purpose::Base, now);
-        while store.step_snapshot(1, &mut snapshot) == Progress::Working {}
-        if loaded(&snapshot, now)? != digest {
-            return Err("the snapshot does not hold the same keyspace".into());
+        self.host.begin_snapshot(Purpose::Base);
+        loop {
+            let Some(snapshot) = self.host.save_some(1) else { continue };
+            return match digest(&loaded(&snapshot.file, now)?) == there {
+                true => Ok(()),
+                false => Err("the snapshot does not hold the same keyspace".into()),
+            };
         }
-        Ok(())
     }
 }
 
