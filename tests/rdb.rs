@@ -1,6 +1,6 @@
-//! Snapshots between us and a real redis-server: each loads what the other wrote, and neither is fooled by damage.
+//! Snapshots and logs between us and a real redis-server: each loads what the other wrote, and damage fools nobody.
 //!
-//! These tests need redis-server and redis-check-rdb 7.0 (apt install redis-server).
+//! These tests need redis-server, redis-check-rdb and redis-check-aof 7.0 (apt install redis-server).
 
 #[path = "support/printed.rs"]
 mod printed;
@@ -72,6 +72,43 @@ fn we_load_what_redis_writes() {
         assert_eq!(digest(&store), digest_of(&mut connection), "seed {seed}");
         assert_eq!(store.engine().keyspace().digest(), filled(seed).engine().keyspace().digest());
     }
+}
+
+#[test]
+fn we_run_the_log_that_redis_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("temporary folders have plain names");
+    let redis = start_redis(&["--dir", path, "--appendonly", "yes", "--aof-timestamp-enabled", "yes"]);
+    let mut connection = redis.connect();
+    connection.send(b"CLIENT REPLY OFF\r\n");
+    connection.send(&sample(7));
+    connection.send(b"MULTI\r\nSET in transaction EX 10000000\r\nLPUSH list:1 x\r\nEXEC\r\n");
+    connection.call(&["CLIENT", "REPLY", "ON"]);
+    let log = std::fs::read(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof")).expect("a log");
+    let mut store = Store::new(Config::default(), 1);
+    log.chunks(10_007).for_each(|piece| store.replay(piece, NOW).expect("redis-server wrote it"));
+    assert_eq!(store.replay_done(NOW), Ok(log.len() as u64));
+    assert_eq!(digest(&store), digest_of(&mut connection));
+}
+
+#[test]
+fn redis_runs_the_log_that_we_write() {
+    let mut store = Store::new(Config::default(), 1);
+    store.engine_mut().set_logging(true);
+    let client = store.connect(Peer::default(), NOW);
+    store.receive(client, &sample(8), NOW);
+    store.receive(client, b"MULTI\r\nSET in transaction EX 10000000\r\nLPUSH list:1 x\r\nEXEC\r\n", NOW);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("temporary folders have plain names");
+    let files = folder.path().join("appendonlydir");
+    std::fs::create_dir(&files).expect("a folder");
+    std::fs::write(files.join("appendonly.aof.1.incr.aof"), store.log()).expect("a file");
+    let manifest = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+    std::fs::write(files.join("appendonly.aof.manifest"), manifest).expect("a file");
+    let output = Command::new("redis-check-aof").arg(files.join("appendonly.aof.manifest")).output();
+    assert!(output.expect("redis-check-aof is needed").status.success());
+    let redis = start_redis(&["--dir", path, "--appendonly", "yes"]);
+    assert_eq!(digest_of(&mut redis.connect()), digest(&store));
 }
 
 #[test]
@@ -325,10 +362,14 @@ fn digest(store: &Store) -> String {
     store.engine().keyspace().redis_digest().to_hex()
 }
 
-/// Starts redis-server on what is in a folder.
+/// Starts redis-server on the snapshot in a folder.
 fn redis_in(folder: &Path) -> Server {
     let folder = folder.to_str().expect("temporary folders have plain names");
-    let flags = ["--dir", folder, "--dbfilename", "dump.rdb", "--enable-debug-command", "yes"];
+    start_redis(&["--dir", folder, "--dbfilename", "dump.rdb"])
+}
+
+fn start_redis(flags: &[&str]) -> Server {
+    let flags = [&["--enable-debug-command", "yes"], flags].concat();
     Server::start("redis-server", &flags).expect("redis-server 7.0 is needed: apt install redis-server")
 }
 

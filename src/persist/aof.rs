@@ -47,26 +47,37 @@ impl Reader {
         bytes: &[u8],
         mut run: impl FnMut(Args<'_>) -> Result<(), Fault>,
     ) -> Result<(), Damage> {
-        let mut pending = std::mem::take(&mut self.pending);
-        let input = if pending.is_empty() {
-            bytes
+        if self.pending.is_empty() {
+            let read = self.commands(bytes, &mut run)?;
+            self.pending.extend_from_slice(&bytes[read..]);
         } else {
+            let mut pending = std::mem::take(&mut self.pending);
             pending.extend_from_slice(bytes);
-            &pending
-        };
+            let read = self.commands(&pending, &mut run)?;
+            pending.drain(..read);
+            self.pending = pending;
+        }
+        Ok(())
+    }
+
+    /// Runs every whole command; returns how many bytes they take.
+    fn commands(
+        &mut self,
+        input: &[u8],
+        run: &mut impl FnMut(Args<'_>) -> Result<(), Fault>,
+    ) -> Result<usize, Damage> {
         let mut read = 0;
         while let Some(end) = self.next(input, read).map_err(|fault| self.damage(read, fault))? {
             if input[read] == b'*' {
                 let args = self.parser.command(input);
                 let at = self.at + read as u64;
-                take(&mut self.transaction, args, at, &mut run).map_err(|fault| Damage { at, fault })?;
+                take(&mut self.transaction, args, at, run).map_err(|fault| Damage { at, fault })?;
             }
             read = end;
         }
         self.parser.rebase(read);
         self.at += read as u64;
-        self.pending = input[read..].to_vec();
-        Ok(())
+        Ok(read)
     }
 
     /// Returns how many bytes there were, if the log does not end within a command or a transaction.
@@ -77,7 +88,8 @@ impl Reader {
 
     /// Returns where the command ends that begins at a place, or the remark; `None` if it is not whole.
     fn next(&mut self, input: &[u8], from: usize) -> Result<Option<usize>, Fault> {
-        const LIMITS: Limits = Limits { bulk: u64::MAX, unauthenticated: false };
+        // As long as places in the input can be, on every platform.
+        const LIMITS: Limits = Limits { bulk: u32::MAX as u64 - 16, unauthenticated: false };
         match input.get(from) {
             None => Ok(None),
             Some(b'*') => match self.parser.next(input, from, LIMITS).map_err(Fault::Malformed)? {
@@ -144,3 +156,71 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Damage {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(args: &[&str]) -> String {
+        let bulks: String = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+        format!("*{}\r\n{bulks}", args.len())
+    }
+
+    /// Reads a log in pieces; returns the commands that were run.
+    fn read(log: &[u8], piece: usize) -> (Vec<String>, Result<u64, Damage>) {
+        let mut reader = Reader::default();
+        let mut ran = vec![];
+        for piece in log.chunks(piece) {
+            let result = reader.feed(piece, |args| {
+                let words: Vec<_> = args.iter().map(String::from_utf8_lossy).collect();
+                if words[0] == "NOSUCH" {
+                    return Err(Fault::UnknownCommand(words[0].to_string()));
+                }
+                ran.push(words.join(" "));
+                Ok(())
+            });
+            if let Err(damage) = result {
+                return (ran, Err(damage));
+            }
+        }
+        (ran, reader.finish())
+    }
+
+    #[test]
+    fn a_log_that_ends_early_is_in_order_up_to_its_last_whole_unit() {
+        let multi =
+            [call(&["MULTI"]), call(&["SET", "b", "2"]), call(&["DEL", "a"]), call(&["exec"])].concat();
+        let units =
+            [call(&["SELECT", "0"]), "#TS:1700000000\r\n".into(), call(&["SET", "a", "1\r\n"]), multi];
+        let log = units.concat().into_bytes();
+        let ends: Vec<usize> = (0..=4).map(|n| units[..n].concat().len()).collect();
+        let all = ["SELECT 0", "SET a 1\r\n", "SET b 2", "DEL a"];
+        let runs = [0, 1, 1, 2, 4];
+        for end in 0..=log.len() {
+            for piece in [1, 7, 1_000] {
+                let (ran, result) = read(&log[..end], piece);
+                let unit = ends.partition_point(|unit| *unit <= end) - 1;
+                assert_eq!(ran, all[..runs[unit]], "{end} bytes");
+                let intact = ends[unit] as u64;
+                let expected = if ends[unit] == end {
+                    Ok(intact)
+                } else {
+                    Err(Damage { at: intact, fault: Fault::EndsEarly })
+                };
+                assert_eq!(result, expected, "{end} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_where_it_stands() {
+        let good = call(&["SET", "a", "1"]);
+        let at = good.len() as u64;
+        for bad in ["SET a 1\r\n", "*1\r\n+PING\r\n", "*x\r\n", "\r\n", &call(&["NOSUCH", "x"])] {
+            let (ran, result) = read([&good, bad, &good].concat().as_bytes(), 5);
+            assert_eq!(ran, ["SET a 1"]);
+            let damage = result.expect_err(bad);
+            assert_eq!((damage.at, damage.fault == Fault::EndsEarly), (at, false), "{bad:?}");
+        }
+    }
+}
