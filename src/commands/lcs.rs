@@ -44,7 +44,9 @@ command! {
 }
 
 fn lcs(call: &mut Call<'_>) -> Result {
-    let (a, b) = (string(call, 1)?, string(call, 2)?);
+    // Both are looked up before either is refused, as subscribers to missing keys can tell.
+    let (a, b) = (string(call, 1), string(call, 2));
+    let (a, b) = (a?, b?);
     let form = Form::read(call.args.options(3))?;
     check_size(&a, &b, call.shared.config.proto_max_bulk_len.get())?;
     match form {

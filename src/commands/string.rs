@@ -9,6 +9,8 @@ use crate::keyspace::{Event, Expiry};
 use crate::resp::{Error, Options, Reply, Result};
 use crate::spec::Categories;
 
+use super::expiry::{From, Unit, deadline, moment};
+
 pub const STRING: Family = Family {
     name: "string",
     category: Categories::STRING,
@@ -179,7 +181,7 @@ fn psetex(call: &mut Call<'_>) -> Result {
 
 fn store_for(call: &mut Call<'_>, unit: Unit, command: &'static str) -> Result {
     let (key, value) = (call.args.at(1), call.args.at(3));
-    let lifetime = Lifetime { form: Some(Form::For(unit)), number: call.args.at(2) };
+    let lifetime = Lifetime { form: Some(Form::Until(unit, From::Now)), number: call.args.at(2) };
     let expiry = lifetime.expiry(call.db.now, command)?;
     store(call, key, value, None, expiry);
     call.reply.ok();
@@ -199,24 +201,16 @@ enum Form {
     Keep,
     /// For ever.
     Persist,
-    /// From now on.
-    For(Unit),
-    /// Until a moment counted from 1970 on.
-    Until(Unit),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds,
-    Milliseconds,
+    /// Until a moment.
+    Until(Unit, From),
 }
 
 impl<'a> Lifetime<'a> {
     const WORDS: [(&'static str, Form); 4] = [
-        ("EX", Form::For(Unit::Seconds)),
-        ("PX", Form::For(Unit::Milliseconds)),
-        ("EXAT", Form::Until(Unit::Seconds)),
-        ("PXAT", Form::Until(Unit::Milliseconds)),
+        ("EX", Form::Until(Unit::Seconds, From::Now)),
+        ("PX", Form::Until(Unit::Milliseconds, From::Now)),
+        ("EXAT", Form::Until(Unit::Seconds, From::Epoch)),
+        ("PXAT", Form::Until(Unit::Milliseconds, From::Epoch)),
     ];
 
     /// Takes the next two arguments if they say a time; returns whether they do.
@@ -233,20 +227,15 @@ impl<'a> Lifetime<'a> {
 
     /// Returns what becomes of the deadline; it must lie after 1970, and the number must be one.
     fn expiry(&self, now: Time, command: &'static str) -> Result<Expiry> {
-        let (unit, base) = match self.form {
+        let (unit, from) = match self.form {
             None | Some(Form::Persist) => return Ok(Expiry::Never),
             Some(Form::Keep) => return Ok(Expiry::Keep),
-            Some(Form::For(unit)) => (unit, now.millis() as i64),
-            Some(Form::Until(unit)) => (unit, 0),
+            Some(Form::Until(unit, from)) => (unit, from),
         };
         let number = parse_int(self.number).ok_or(Error::NotInteger)?;
-        let ms = match unit {
-            Unit::Seconds => number.checked_mul(1000),
-            Unit::Milliseconds => Some(number),
-        };
-        let ms = ms.filter(|ms| *ms > 0).and_then(|ms| ms.checked_add(base));
+        let ms = if number > 0 { moment(number, unit, from, now) } else { None };
         let ms = ms.ok_or_else(|| Error::said(format!("ERR invalid expire time in '{command}' command")))?;
-        Ok(Expiry::At(Time::from_millis(ms as u64)))
+        Ok(Expiry::At(deadline(ms)))
     }
 }
 
@@ -505,7 +494,7 @@ fn getex(call: &mut Call<'_>) -> Result {
 
 fn change_deadline(call: &mut Call<'_>, key: &[u8], form: Form, expiry: Expiry) {
     match expiry {
-        Expiry::At(deadline) if deadline <= call.db.now && matches!(form, Form::Until(_)) => {
+        Expiry::At(deadline) if deadline <= call.db.now && matches!(form, Form::Until(_, From::Epoch)) => {
             call.db.remove(key);
             call.db.touch(key, Event::DEL);
             call.db.log_as(&[b"DEL", key]);
@@ -564,7 +553,8 @@ fn append(call: &mut Call<'_>) -> Result {
 
 /// Refuses a string that would be longer than configured with `more` at `offset`.
 fn check_length(shared: &Shared, offset: u64, more: &[u8]) -> Result {
-    let fits = offset.saturating_add(more.len() as u64) <= shared.config.proto_max_bulk_len.get();
+    let limit = shared.config.proto_max_bulk_len.get().min(isize::MAX as u64);
+    let fits = offset.saturating_add(more.len() as u64) <= limit;
     if fits { Ok(()) } else { Err(Error::TooLarge) }
 }
 
