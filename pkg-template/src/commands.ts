@@ -1,4 +1,4 @@
-// Made from the declarations of the commands by `UPDATE=1 cargo test --test generated`.
+// Made from the declarations of the commands by `UPDATE=1 cargo test --features docs --test generated`.
 import type { Argument, Key, Value } from "./values.js";
 
 /** The commands as methods. `S` is what bulk strings are read as. */
@@ -21,8 +21,12 @@ export interface Commands<S = string> {
   brpop(...options: Argument[]): [key: S, element: S] | null;
   /** Moves the last element of one list to the front of another; waits if there is none. `BRPOPLPUSH source:key destination:key timeout` */
   brpoplpush(source: Key, destination: Key, timeout: number): S | null;
+  /** Says whether the keys of the next command are tracked. `CLIENT CACHING <YES|NO>` */
+  clientCaching(...options: Argument[]): "OK";
   /** Returns the name of the connection. `CLIENT GETNAME` */
   clientGetname(): S | null;
+  /** Returns the connection that gets this one's messages about changed keys. `CLIENT GETREDIR` */
+  clientGetredir(): number;
   /** Shows what the subcommands do. `CLIENT HELP` */
   clientHelp(): S[];
   /** Returns the number of the connection. `CLIENT ID` */
@@ -31,7 +35,7 @@ export interface Commands<S = string> {
   clientInfo(): S;
   /** Ends connections. `CLIENT KILL <ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>>...>` */
   clientKill(...options: Argument[]): "OK" | number;
-  /** Describes all connections, or some. `CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id:integer...]` */
+  /** Describes all connections, or some. `CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|ID client-id:integer...]` */
   clientList(...options: Argument[]): S;
   /** Spares the connection when memory for connections is full. `CLIENT NO-EVICT <ON|OFF>` */
   clientNoEvict(...options: Argument[]): "OK";
@@ -43,6 +47,10 @@ export interface Commands<S = string> {
   clientSetinfo(...options: Argument[]): "OK";
   /** Gives the connection a name. `CLIENT SETNAME connection-name` */
   clientSetname(connectionName: Value): "OK";
+  /** Tells the connection when keys that it has read are changed. `CLIENT TRACKING <ON|OFF> [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] [NOLOOP]` */
+  clientTracking(...options: Argument[]): "OK";
+  /** Returns what the connection asked to be told of changed keys. `CLIENT TRACKINGINFO` */
+  clientTrackinginfo(): Record<string, unknown>;
   /** Ends the wait of another connection. `CLIENT UNBLOCK client-id:integer [TIMEOUT|ERROR]` */
   clientUnblock(clientId: number, ...options: Argument[]): number;
   /** Returns the number of commands, subcommands left out. `COMMAND COUNT` */
@@ -50,9 +58,9 @@ export interface Commands<S = string> {
   /** Returns the documentation of commands: summaries, versions, costs and arguments. `COMMAND DOCS [command-name...]` */
   commandDocs(...options: Argument[]): Record<string, unknown>;
   /** Returns the keys of a whole call. `COMMAND GETKEYS command arg...` */
-  commandGetkeys(command: Value, ...options: Argument[]): S[];
+  commandGetkeys(command: Value, ...args: Value[]): S[];
   /** Returns the keys of a whole call, and what it would do with each. `COMMAND GETKEYSANDFLAGS command arg...` */
-  commandGetkeysandflags(command: Value, ...options: Argument[]): [key: S, flags: S[]][];
+  commandGetkeysandflags(command: Value, ...args: Value[]): [key: S, flags: S[]][];
   /** Shows what the subcommands do. `COMMAND HELP` */
   commandHelp(): S[];
   /** Returns what commands look like; all of them if none is named. `COMMAND INFO [command-name...]` */
@@ -60,7 +68,7 @@ export interface Commands<S = string> {
   /** Returns the names of commands: all, those of an ACL category, or those that match a pattern. `COMMAND LIST [FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]` */
   commandList(...options: Argument[]): S[];
   /** Returns parameters by name or pattern, with their values. `CONFIG GET parameter:pattern...` */
-  configGet(...options: Argument[]): Record<string, S>;
+  configGet(...parameters: Value[]): Record<string, S>;
   /** Shows what the subcommands do. `CONFIG HELP` */
   configHelp(): S[];
   /** Sets the counters that INFO shows to zero. `CONFIG RESETSTAT` */
@@ -78,11 +86,11 @@ export interface Commands<S = string> {
   /** Subtracts a number from the integer at a key. `DECRBY key decrement` */
   decrby(key: Key, decrement: number): number;
   /** Removes keys. `DEL key...` */
-  del(...options: Argument[]): number;
+  del(...keys: Key[]): number;
   /** Returns the message. `ECHO message` */
   echo(message: Value): S;
   /** Counts the keys that exist. `EXISTS key...` */
-  exists(...options: Argument[]): number;
+  exists(...keys: Key[]): number;
   /** Sets a key's deadline, in seconds from now. `EXPIRE key seconds [NX|XX|GT|LT]` */
   expire(key: Key, seconds: number, ...options: Argument[]): number;
   /** Sets a key's deadline, in seconds since 1970. `EXPIREAT key unix-time-seconds [NX|XX|GT|LT]` */
@@ -134,9 +142,9 @@ export interface Commands<S = string> {
   /** Returns the place of an element that equals a value. `LPOS key element [RANK rank] [COUNT num-matches:integer] [MAXLEN len]` */
   lpos(key: Key, element: Value, ...options: Argument[]): number | null | number[];
   /** Puts elements in front of a list, which is made if the key does not exist. `LPUSH key element...` */
-  lpush(key: Key, ...options: Argument[]): number;
+  lpush(key: Key, ...elements: Value[]): number;
   /** Puts elements in front of a list that exists. `LPUSHX key element...` */
-  lpushx(key: Key, ...options: Argument[]): number;
+  lpushx(key: Key, ...elements: Value[]): number;
   /** Returns the elements of a list between two places, both included. `LRANGE key start stop` */
   lrange(key: Key, start: number, stop: number): S[];
   /** Removes the elements of a list that equal a value. `LREM key count element` */
@@ -150,7 +158,7 @@ export interface Commands<S = string> {
   /** Returns how many bytes a key and its value take. `MEMORY USAGE key [SAMPLES count]` */
   memoryUsage(key: Key, ...options: Argument[]): number | null;
   /** Returns the string values of several keys. `MGET key...` */
-  mget(...options: Argument[]): (S | null)[];
+  mget(...keys: Key[]): (S | null)[];
   /** Moves a key to another database, if none has its name there. `MOVE key db` */
   move(key: Key, db: number): number;
   /** Sets the string values of several keys at once. `MSET <key value>...` */
@@ -210,9 +218,9 @@ export interface Commands<S = string> {
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */
   rpoplpush(source: Key, destination: Key): S | null;
   /** Puts elements behind a list, which is made if the key does not exist. `RPUSH key element...` */
-  rpush(key: Key, ...options: Argument[]): number;
+  rpush(key: Key, ...elements: Value[]): number;
   /** Puts elements behind a list that exists. `RPUSHX key element...` */
-  rpushx(key: Key, ...options: Argument[]): number;
+  rpushx(key: Key, ...elements: Value[]): number;
   /** Takes a snapshot, and answers when it is kept. `SAVE` */
   save(): "OK";
   /** Goes through the keys of the database in steps. `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` */
@@ -240,31 +248,32 @@ export interface Commands<S = string> {
   /** Returns the time: seconds since 1970, and microseconds in the second. `TIME` */
   time(): [S, S];
   /** Makes keys look used. `TOUCH key...` */
-  touch(...options: Argument[]): number;
+  touch(...keys: Key[]): number;
   /** Returns how many seconds a key has left. `TTL key` */
   ttl(key: Key): number;
   /** Returns what type of value a key holds. `TYPE key` */
   type(key: Key): S;
   /** Removes keys, and frees their memory without holding others up. `UNLINK key...` */
-  unlink(...options: Argument[]): number;
+  unlink(...keys: Key[]): number;
   /** Forgets all watched keys. `UNWATCH` */
   unwatch(): "OK";
   /** Waits until replicas have what the connection has written. `WAIT numreplicas:integer timeout:integer` */
   wait(numreplicas: number, timeout: number): number;
   /** Makes the next transaction depend on keys. `WATCH key...` */
-  watch(...options: Argument[]): "OK";
+  watch(...keys: Key[]): "OK";
 }
 
 /** The names of all commands, subcommands behind their container's. */
 export const names =
-  "APPEND|AUTH|BGREWRITEAOF|BGSAVE|BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT GETNAME|CLIENT HELP|CLIENT ID|" +
-  "CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|" +
-  "CLIENT SETNAME|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|" +
-  "COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|" +
-  "DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETDEL|GETEX|GETRANGE|" +
-  "GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|" +
-  "LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|" +
-  "OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PING|PSETEX|" +
-  "PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|" +
-  "PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|" +
-  "SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";
+  "APPEND|AUTH|BGREWRITEAOF|BGSAVE|BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|" +
+  "CLIENT GETREDIR|CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|" +
+  "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|" +
+  "COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|" +
+  "CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|" +
+  "EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETDEL|GETEX|GETRANGE|GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|" +
+  "LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|" +
+  "MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
+  "PEXPIREAT|PEXPIRETIME|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|" +
+  "PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|" +
+  "SCAN|SELECT|SET|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|" +
+  "UNWATCH|WAIT|WATCH";

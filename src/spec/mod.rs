@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod flags;
 mod keys;
+#[cfg(feature = "docs")]
 pub mod render;
 mod shape;
 pub mod syntax;
