@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     if std::env::var_os("UPDATE").is_some() {
         return support::record::record(&blocks, arguments.filter.as_deref());
     }
+    let blocks: Vec<Arc<Block>> = blocks.into_iter().chain(examples().into_iter().map(Arc::new)).collect();
     let redis = Arc::new(Pool::new(Server::redis));
     let redlet = Arc::new(Pool::new(Server::redlet));
     let mut trials = vec![];
@@ -45,6 +46,33 @@ fn main() -> ExitCode {
     redis.close();
     redlet.close();
     conclusion.exit_code()
+}
+
+/// Returns the examples in the documentation of the commands.
+#[cfg(feature = "docs")]
+fn examples() -> Vec<Block> {
+    use redlet::spec::render::Declared;
+    use support::transcript::read_text;
+
+    let mut blocks = vec![];
+    for family in redlet::commands::ALL {
+        for command in family.commands {
+            let declared = Declared { group: family.name, spec: &command.spec };
+            // What is newer than the redis-server that we compare with can only be played on our own.
+            let place = if declared.spec.since < "7.0.16" { "" } else { " [redlet]" };
+            for (i, example) in declared.examples().iter().enumerate() {
+                let title = format!("# {} {}{place}\n", declared.spec.name, i + 1);
+                blocks.extend(read_text(Path::new("example"), &(title + example)));
+            }
+        }
+    }
+    blocks
+}
+
+/// Documentation is compiled in only with the feature `docs`.
+#[cfg(not(feature = "docs"))]
+fn examples() -> Vec<Block> {
+    vec![]
 }
 
 fn trial(

@@ -60,7 +60,7 @@ command! {
     ///
     /// ```redis
     /// > CLIENT ID
-    /// (integer) 1
+    /// (integer) <n>
     /// ```
     CLIENT_ID "CLIENT ID" ("") -> "number";
     flags NOSCRIPT | LOADING | STALE;

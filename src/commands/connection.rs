@@ -204,6 +204,7 @@ command! {
     /// ```redis
     /// > QUIT
     /// OK
+    /// (closed)
     /// ```
     QUIT("[arg...]") -> "'OK'";
     flags NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY;

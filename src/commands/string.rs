@@ -164,8 +164,8 @@ command! {
     /// ```redis
     /// > PSETEX flash 1500 now
     /// OK
-    /// > PTTL flash
-    /// (integer) 1500
+    /// > GET flash
+    /// "now"
     /// ```
     PSETEX("key milliseconds value") -> "'OK'";
     flags WRITE | DENYOOM;

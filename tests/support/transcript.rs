@@ -132,6 +132,11 @@ pub fn read_folder(folder: &Path) -> Vec<Block> {
 /// Reads one file of transcripts.
 pub fn read_file(path: &Path) -> Vec<Block> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    read_text(path, &text)
+}
+
+/// Reads transcripts that lie at `path`, or would.
+pub fn read_text(path: &Path, text: &str) -> Vec<Block> {
     let mut blocks = vec![];
     let mut titled = false;
     for (i, line) in text.lines().enumerate() {
