@@ -25,12 +25,6 @@ impl BuildHasher for Hashing {
     fn build_hasher(&self) -> SipHasher13 {
         SipHasher13::new_with_keys(self.0.0, self.0.1)
     }
-
-    fn hash_one<T: std::hash::Hash>(&self, value: T) -> u64 {
-        let mut hasher = self.build_hasher();
-        value.hash(&mut hasher);
-        hasher.finish()
-    }
 }
 
 /// Returns the name of a key of a database.

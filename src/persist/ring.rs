@@ -198,7 +198,7 @@ mod tests {
         ring.push(1);
         ring.push(1);
         assert_eq!(ring.release(19), [4..6, 0..1], "two runs");
-        assert_eq!(slots(ring.release(5)), []);
+        assert!(slots(ring.release(5)).is_empty());
         assert_eq!(ring.bytes(), 0);
     }
 
