@@ -1,6 +1,6 @@
 //! Which clients by which name: who listens to a channel, watches, waits for or has read a key.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 
 use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
