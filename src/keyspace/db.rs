@@ -160,7 +160,7 @@ impl<'a> Db<'a> {
 
     /// Gives a key a value, whatever it held before.
     pub fn set(&mut self, key: &[u8], value: NewValue<'_>, expiry: Expiry) {
-        let hash = self.hash_to_change(key);
+        let hash = self.hash_to_overwrite(key);
         let clock = access_clock(self.now);
         let deadline = match expiry {
             Expiry::At(deadline) => Some(deadline),
@@ -202,7 +202,7 @@ impl<'a> Db<'a> {
     /// Puts an entry in, in place of what its key held. Notes nothing but that the key is new.
     pub fn put(&mut self, entry: Entry) {
         let key = entry.key().to_vec();
-        let hash = self.hash_to_change(&key);
+        let hash = self.hash_to_overwrite(&key);
         if self.table().insert_hashed(hash, entry).is_none() {
             self.note(&key, Event::NEW);
         }
@@ -330,8 +330,22 @@ impl<'a> Db<'a> {
     #[inline]
     fn keep(&mut self, key: &[u8]) {
         if self.keyspace.freeze.is_some() {
-            self.keyspace.keep_clone(self.index, key);
+            self.keyspace.keep(self.index, key, |entry| entry.clone());
         }
+    }
+
+    /// Returns the hash of a key whose entry gets another value, whatever it is. The old one moves to the snapshot that
+    /// needs it.
+    #[inline]
+    fn hash_to_overwrite(&mut self, key: &[u8]) -> u64 {
+        let hash = self.live_hash(key);
+        if self.keyspace.freeze.is_some() {
+            self.keyspace.keep(self.index, key, |mut entry| {
+                let bare = Entry::new(key, NewValue::Int(0), entry.deadline(), entry.clock());
+                entry.replace(bare)
+            });
+        }
+        hash
     }
 
     /// Drops an entry that was taken out, or moves it to the snapshot that needs it.

@@ -10,7 +10,7 @@
 //!                      │ the others: as they are in the table
 //! ```
 //!
-//! What is kept of a large value is a clone of it.
+//! What is kept of a value that is changed in place is a clone of all of it; one that is overwritten or removed moves.
 
 use std::collections::{BTreeSet, VecDeque};
 

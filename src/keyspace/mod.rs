@@ -10,7 +10,7 @@ use crate::base::bytes::Bytes;
 use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::entry::Entry;
-use crate::data::table::{HashKey, Table};
+use crate::data::table::{HashKey, Occupied, Table};
 
 use freeze::Freeze;
 
@@ -164,15 +164,17 @@ impl Keyspace {
         more
     }
 
-    /// Keeps a copy of what a key holds, or that it is not there, if the snapshot has yet to write that.
+    /// Keeps what a key holds, or that it is not there, if the snapshot has yet to write that. `old` copies the entry,
+    /// or leaves another of the same key in its place.
     #[cold]
-    fn keep_clone(&mut self, db: u32, key: &[u8]) {
-        let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &self.dbs[db as usize]) else {
+    fn keep(&mut self, db: u32, key: &[u8], old: impl FnOnce(Occupied<'_, Entry>) -> Entry) {
+        let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &mut self.dbs[db as usize])
+        else {
             return;
         };
         let hash = table.hash(key);
         if freeze.needs(*id, hash, key) {
-            freeze.keep(*id, hash, key, table.find_hashed(hash, key).cloned());
+            freeze.keep(*id, hash, key, table.find_mut_hashed(hash, key).map(old));
         }
     }
 
