@@ -276,8 +276,9 @@ impl Store {
         Ok(loaded)
     }
 
-    /// Runs the commands of a log's next bytes, those of a transaction when it is whole. The log may begin with a
-    /// snapshot.
+    /// Runs the commands of a log's next bytes, those of a transaction when it is whole.
+    ///
+    /// The log may begin with a snapshot, which its first bytes tell: there must be five of them at least.
     pub fn replay(&mut self, bytes: &[u8], now: Time) -> Result<(), Damage> {
         let mut replay = match self.replay.take() {
             Some(replay) => replay,
@@ -292,9 +293,13 @@ impl Store {
     ///
     /// If it did, and `aof-load-truncated` allows it, the host cuts the log off where the damage begins.
     pub fn replay_done(&mut self, now: Time) -> Result<u64, Damage> {
-        self.engine.shared_mut().persistence.loading = false;
         let Some(replay) = self.replay.take() else { return Ok(0) };
         self.engine.disconnect(replay.session, now);
+        let shared = self.engine.shared_mut();
+        shared.persistence.loading = false;
+        // No client has sent what the log holds.
+        shared.measure.reset();
+        shared.table.reset_stats();
         let preamble = replay.preamble.map(Loader::finish).transpose()?.unwrap_or_default();
         let rest = replay.reader.finish().map_err(|damage| damage.after(preamble.bytes))?;
         Ok(preamble.bytes + rest)

@@ -96,7 +96,8 @@ pub(super) fn decompress(input: &[u8], len: usize) -> Option<Vec<u8>> {
     if len > input.len().saturating_mul(EXPANSION_MAX) {
         return None;
     }
-    let mut out = Vec::with_capacity(len);
+    // What the input claims is made room for as it turns out to be true.
+    let mut out = Vec::with_capacity(len.min(4 * input.len()));
     let mut rest = input;
     while let Some((&head, tail)) = rest.split_first() {
         let (n, high) = (usize::from(head >> 5), usize::from(head & 31));
