@@ -1,6 +1,7 @@
 //! What the loop does after the engine has run: it keeps the log, sends outputs, and carries out requests.
 
 use std::fs;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use mio::Token;
@@ -22,14 +23,15 @@ use crate::store::Purpose;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 impl Server {
-    /// Keeps what the engine has logged, sends what it has said, and does what it asks for, until it asks no more.
+    /// Keeps what the engine has logged and does what it asks for, until it asks no more; then sends what it has said.
     pub(super) fn finish(&mut self, now: Time) -> Result<(), String> {
         loop {
             self.files.keep(&mut self.store)?;
-            self.send_all(now);
-            let Some((id, request)) = self.store.request() else { return Ok(()) };
+            let Some((id, request)) = self.store.request() else { break };
             self.carry_out(id, request, now);
         }
+        self.send_all(now);
+        Ok(())
     }
 
     fn send_all(&mut self, now: Time) {
@@ -258,6 +260,8 @@ impl Server {
             web.begin_to_stop();
         }
         self.connections.clear();
+        // Clients that had just arrived go with the news of them.
+        self.news = channel().1;
         if let Some(web) = web {
             web.stop();
         }

@@ -61,7 +61,7 @@ pub struct Server {
     signals: Signals,
     pub(super) bell: Bell,
     pub(super) web: Option<Web>,
-    news: Receiver<News>,
+    pub(super) news: Receiver<News>,
     pub(super) looked_after: Stopwatch,
     pub(super) stopped: bool,
 }

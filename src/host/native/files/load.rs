@@ -119,6 +119,9 @@ impl Files {
         let mut bytes = vec![];
         while store.step_snapshot(PIECE, &mut bytes) != Progress::Done {}
         store.snapshot_done(Ok(()), now);
+        // A log that begins has not been rewritten.
+        let state = &mut store.engine_mut().shared_mut().persistence;
+        (state.rewrites, state.last_rewrite_seconds) = (0, None);
         let temporary = self.append.path("temp-base.rdb");
         let mut bytes = Some(bytes);
         snapshot::write(&temporary, &target, || bytes.take())?;
