@@ -1,0 +1,12 @@
+//! redlet-server as its users meet it: through the programs and libraries that others wrote, and through its files.
+//!
+//! What is missing on a machine fails the test that needs it, with the package to install.
+
+mod clients;
+mod files;
+mod limits;
+mod options;
+mod process;
+mod tls;
+mod tools;
+mod websocket;
