@@ -41,9 +41,14 @@ export class Connection {
   #receive(piece: Uint8Array): void {
     const input = this.#rest.length === 0 ? piece : joined(this.#rest, piece);
     this.#rest = NOTHING;
-    const taken = this.#core.receive(this.#session, input);
-    // What comes in belongs to the caller, who may use it again.
-    if (this.#open) this.#rest = input.slice(taken);
+    try {
+      const taken = this.#core.receive(this.#session, input);
+      // What comes in belongs to the caller, who may use it again.
+      if (this.#open) this.#rest = input.slice(taken);
+    } catch (error) {
+      this.#fail(error as Error);
+      throw error;
+    }
   }
 
   #send(bytes: Uint8Array): void {
