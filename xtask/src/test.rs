@@ -45,7 +45,7 @@ const STAGES: &[Stage] = &[
         run: |_| one(wasm::sizes().and_then(|s| wasm::check_sizes(&s))),
     },
     Stage { name: "package", needs: &["wasm"], run: |_| one(package::make().map(drop)) },
-    Stage { name: "www", needs: &["package"], run: |_| one(www::build()) },
+    Stage { name: "www", needs: &["package"], run: |_| one(www::check().and_then(|()| www::build())) },
     Stage { name: "js", needs: &["package"], run: |options| node_tests("tests/js", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["setup"], run: |options| cargo_tests(RUST, options) },

@@ -8,6 +8,11 @@ use anyhow::{Context, Result, ensure};
 use crate::program::{program, root, run, target};
 use crate::wasm;
 
+/// Asks TypeScript whether the programs fit the package that is up to date.
+pub fn check() -> Result<()> {
+    run(program("tsc").args(["--project", "www"]))
+}
+
 /// Lays the site out, from a package that is up to date. Its `.ts` files are programs; all else is copied.
 pub fn build() -> Result<()> {
     let (from, to) = (root().join("www"), target("www"));
@@ -42,9 +47,12 @@ pub fn build() -> Result<()> {
         .arg(format!("--outdir={}", to.display())))
 }
 
-/// Copies a file, or a folder with all in it, into a folder.
+/// Copies a file, or a folder with all in it, into a folder. What is bundled into programs is left out.
 fn copy_tree(from: &Path, into: &Path) -> Result<()> {
     let to = into.join(from.file_name().context("a file has a name")?);
+    if from.extension().is_some_and(|extension| extension == "ts" || extension == "json") {
+        return Ok(());
+    }
     if from.is_dir() {
         for entry in fs::read_dir(from)? {
             copy_tree(&entry?.path(), &to)?;
