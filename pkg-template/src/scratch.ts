@@ -36,7 +36,7 @@ export class Scratch {
     happened: (what: string, text: string) => void,
   ) {
     this.#memory = memory;
-    this.engine = new Engine({ config }, clock, happened);
+    this.engine = new Engine(Object.entries(config).flat(), clock, happened);
     this.#cells = this.engine.cells() >>> 2;
     this.#refresh();
   }

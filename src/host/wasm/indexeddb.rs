@@ -15,7 +15,6 @@
 use std::ops::Range;
 
 use js_sys::{Array, BigInt, Object, Promise, Reflect, Uint8Array};
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -49,8 +48,7 @@ pub enum Failure {
 }
 
 /// What the database holds.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub struct Meta {
     format: u32,
     pub epoch: u64,
@@ -83,12 +81,44 @@ impl Meta {
         if value.is_undefined() {
             return Ok(Self::default());
         }
-        let meta: Self = serde_wasm_bindgen::from_value(value)
-            .map_err(|error| format!("the record `meta` makes no sense: {error}"))?;
+        let meta = Self::of(&value).ok_or("the record `meta` makes no sense")?;
         if meta.format != FORMAT || meta.slots != SLOTS {
             return Err(format!("the database has format {}, not {FORMAT}", meta.format));
         }
         Ok(meta)
+    }
+
+    fn of(record: &JsValue) -> Option<Self> {
+        let number = |name: &str| count(&field(record, name));
+        let aside = field(record, "aside").dyn_into::<Array>().ok()?;
+        Some(Self {
+            format: number("format")? as u32,
+            epoch: number("epoch")?,
+            generation: number("generation")?,
+            chunks: number("chunks")?,
+            snapshot_bytes: number("snapshotBytes")?,
+            first_seq: number("firstSeq")?,
+            slots: number("slots")?,
+            aside: aside.iter().map(|generation| count(&generation)).collect::<Option<_>>()?,
+        })
+    }
+
+    fn write(&self) -> Object {
+        let record = Object::new();
+        let numbers = [
+            ("format", u64::from(self.format)),
+            ("epoch", self.epoch),
+            ("generation", self.generation),
+            ("chunks", self.chunks),
+            ("snapshotBytes", self.snapshot_bytes),
+            ("firstSeq", self.first_seq),
+            ("slots", self.slots),
+        ];
+        for (name, number) in numbers {
+            set(&record, name, number as f64);
+        }
+        set(&record, "aside", self.aside.iter().map(|n| n.into_js()).collect::<Array>());
+        record
     }
 }
 
@@ -128,8 +158,7 @@ impl Write {
     }
 
     pub fn meta(mut self, meta: &Meta) -> Self {
-        let meta = serde_wasm_bindgen::to_value(meta).expect("numbers and a list");
-        self.puts.push((META, JsValue::from_str(META), meta));
+        self.puts.push((META, JsValue::from_str(META), meta.write().into()));
         self
     }
 
@@ -421,6 +450,10 @@ fn field(record: &JsValue, name: &str) -> JsValue {
 fn set(object: &Object, name: &str, value: impl Into<JsValue>) {
     // Fails for frozen objects and the like only.
     let _ = Reflect::set(object, &name.into(), &value.into());
+}
+
+fn count(value: &JsValue) -> Option<u64> {
+    value.as_f64().map(|n| n as u64)
 }
 
 fn pair(a: u64, b: u64) -> JsValue {

@@ -1,10 +1,9 @@
 //! The engine with its sessions, as JavaScript's thread drives it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use js_sys::Function;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use super::keeper::{Keeper, News};
@@ -14,13 +13,6 @@ use crate::base::time::Time;
 use crate::engine::{Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
 use crate::store::{Purpose, Store};
-
-/// What JavaScript opens an engine with.
-#[derive(Deserialize)]
-pub struct Options {
-    /// Values of parameters, as in a redis.conf file.
-    config: BTreeMap<String, String>,
-}
 
 /// Something that happened to a session that did not call. JavaScript knows the numbers, in pkg-template/src/scratch.ts.
 #[derive(Clone, Copy)]
@@ -62,10 +54,11 @@ pub struct Local {
 }
 
 impl Local {
-    /// Makes an empty engine, or says what is wrong with the options.
-    pub fn new(options: &Options, outside: Outside, seed: u128) -> Result<Self, String> {
+    /// Makes an empty engine, or says what is wrong with the parameters: names, each followed by its value.
+    pub fn new(parameters: &[String], outside: Outside, seed: u128) -> Result<Self, String> {
         let mut config = Config::default();
-        for (name, value) in &options.config {
+        for pair in parameters.chunks_exact(2) {
+            let (name, value) = (&pair[0], &pair[1]);
             let parameter =
                 Config::parameter(name).ok_or_else(|| format!("there is no parameter '{name}'"))?;
             (parameter.set)(&mut config, value).map_err(|error| format!("{name}: {error}"))?;
@@ -326,12 +319,13 @@ fn sleep(us: u64) {
 struct Sessions {
     ids: Vec<SessionId>,
     free: Vec<u32>,
-    handles: BTreeMap<SessionId, u32>,
+    /// By id.
+    handles: Vec<(SessionId, u32)>,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { ids: vec![SessionId::default()], free: Vec::new(), handles: BTreeMap::new() }
+        Self { ids: vec![SessionId::default()], free: Vec::new(), handles: Vec::new() }
     }
 }
 
@@ -342,13 +336,14 @@ impl Sessions {
             self.ids.len() as u32 - 1
         });
         self.ids[handle as usize] = id;
-        self.handles.insert(id, handle);
+        let place = self.handles.partition_point(|(other, _)| *other < id);
+        self.handles.insert(place, (id, handle));
         handle
     }
 
     fn remove(&mut self, handle: u32) -> Option<SessionId> {
         let id = self.id(handle);
-        self.handles.remove(&id)?;
+        self.handles.remove(self.place(id)?);
         self.ids[handle as usize] = SessionId::default();
         self.free.push(handle);
         Some(id)
@@ -360,6 +355,10 @@ impl Sessions {
     }
 
     fn handle(&self, id: SessionId) -> u32 {
-        self.handles.get(&id).copied().unwrap_or_default()
+        self.place(id).map_or(0, |place| self.handles[place].1)
+    }
+
+    fn place(&self, id: SessionId) -> Option<usize> {
+        self.handles.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 }

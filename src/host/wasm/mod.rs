@@ -25,7 +25,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::base::time::Time;
-use local::{Local, Options, Outside};
+use local::{Local, Outside};
 
 /// An engine in JavaScript's own thread.
 #[wasm_bindgen]
@@ -35,20 +35,19 @@ pub struct Redlet {
 
 #[wasm_bindgen]
 impl Redlet {
-    /// Makes an empty engine. `options` is `{ config: { [parameter]: value } }`; throws what is wrong with it.
+    /// Makes an empty engine. `config` has names of parameters, each followed by its value; throws what is wrong with it.
     ///
     /// `clock` returns milliseconds since 1970. `happened` is called with a word and a text: `poisoned` when the engine
     /// has panicked or memory is exhausted, after which nothing of this module may be called; `output` when `next` has
     /// something; `failing` and `working` when storage does, `lost` when it will not work again.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, clock: Function, happened: Function) -> Result<Redlet, JsError> {
+    pub fn new(config: Vec<String>, clock: Function, happened: Function) -> Result<Redlet, JsError> {
         panic::report_to(happened.clone());
-        let options: Options = serde_wasm_bindgen::from_value(options)?;
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|error| JsError::new(&error.to_string()))?;
         let outside = Outside { clock, happened };
         let local =
-            Local::new(&options, outside, u128::from_le_bytes(seed)).map_err(|error| JsError::new(&error))?;
+            Local::new(&config, outside, u128::from_le_bytes(seed)).map_err(|error| JsError::new(&error))?;
         Ok(Redlet { local: Rc::new(RefCell::new(local)) })
     }
 
