@@ -30,6 +30,7 @@ impl Engine {
         let mut parser = std::mem::take(&mut client.parser);
         let mut at = 0;
         client.session.active = now;
+        self.shared.measure.begin();
         while client.session.waiting.is_none() && !client.session.closing {
             let limits = Limits {
                 bulk: self.shared.config.proto_max_bulk_len.get(),
@@ -46,6 +47,7 @@ impl Engine {
                     if !self.effects.is_settled() {
                         self.shared.clients.check_in(client);
                         self.settle(now);
+                        self.shared.measure.begin();
                         match self.shared.clients.check_out(from) {
                             Some(settled) => client = settled,
                             None => return input.len(),
@@ -83,6 +85,7 @@ impl Engine {
     pub fn execute(&mut self, from: SessionId, args: Args<'_>, now: Time) {
         let Some(mut client) = self.shared.clients.check_out(from) else { return };
         client.session.active = now;
+        self.shared.measure.begin();
         if client.session.waiting.is_none() && !args.is_empty() {
             self.run(&mut client, args, now);
         }

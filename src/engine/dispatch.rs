@@ -19,7 +19,7 @@ pub fn dispatch(call: &mut Call<'_>) {
     }
     call.session.last_command = Some(command.spec.name);
     call.db.effects.observed = call.shared.observes_keys();
-    let began = call.shared.measure.stopwatch();
+    let began = call.shared.measure.lap();
     let mark = call.db.effects.begin_call();
     let db = call.db.index();
     let result = (command.run)(call);
@@ -29,14 +29,12 @@ pub fn dispatch(call: &mut Call<'_>) {
         call.shared.measure.error(error);
     }
     call.db.effects.end_call(mark, db, call.args);
+    let nanos = call.shared.measure.since(began);
     let stats = call.shared.table.stats(place);
     stats.calls += 1;
     stats.failed += u64::from(result.is_err());
+    stats.nanos += nanos;
     call.shared.measure.commands += 1;
-    if let Some(began) = began {
-        let nanos = call.shared.measure.stopwatch().unwrap_or(began).saturating_sub(began);
-        call.shared.table.stats(place).nanos += nanos;
-    }
     if call.session.tracking.is_some() {
         remember_keys(call, place);
     }

@@ -8,6 +8,8 @@ use crate::resp::Error;
 pub struct Measure {
     /// A host's monotonic clock in nanoseconds, for durations only.
     stopwatch: Option<fn() -> u64>,
+    /// What it showed when it was last read.
+    lap: u64,
     pub commands: u64,
     pub connections: u64,
     /// Connections refused because of `maxclients`.
@@ -55,10 +57,26 @@ impl Measure {
         Self { stopwatch, ..Self::default() }
     }
 
-    /// Returns the stopwatch's nanoseconds, if the host has given one.
+    /// Reads the stopwatch: what is measured next begins here.
     #[inline]
-    pub fn stopwatch(&self) -> Option<u64> {
-        self.stopwatch.map(|read| read())
+    pub fn begin(&mut self) {
+        if let Some(read) = self.stopwatch {
+            self.lap = read();
+        }
+    }
+
+    /// Returns what the stopwatch showed when the last measured thing ended, or `begin` was called. A call that is
+    /// run next to another begins where that one ended: a reading costs as much as a short command.
+    #[inline]
+    pub fn lap(&self) -> u64 {
+        self.lap
+    }
+
+    /// Reads the stopwatch and returns the nanoseconds since a lap; 0 without a stopwatch.
+    #[inline]
+    pub fn since(&mut self, lap: u64) -> u64 {
+        self.begin();
+        self.lap.saturating_sub(lap)
     }
 
     pub fn error(&mut self, error: &Error) {
@@ -74,7 +92,7 @@ impl Measure {
     }
 
     pub fn reset(&mut self) {
-        *self = Self { stopwatch: self.stopwatch, ..Self::default() };
+        *self = Self { stopwatch: self.stopwatch, lap: self.lap, ..Self::default() };
     }
 
     pub(super) fn sample(&mut self, last: Time, now: Time) {
