@@ -6,6 +6,7 @@
 //! server ends, without saving, when its standard input does.
 
 use std::io::{BufRead, Write};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -81,6 +82,13 @@ pub fn tell(now: Time) {
     // A test that does not read is not told.
     let mut out = std::io::stdout();
     let _ = writeln!(out, "= {}", now.0).and_then(|()| out.flush());
+}
+
+/// Returns nanoseconds since some moment, for the engine to measure commands with. It is read for every command: the
+/// processor's own counter, since asking the system would take longer than the command.
+pub fn nanoseconds() -> u64 {
+    static CLOCK: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
+    CLOCK.delta_as_nanos(0, CLOCK.raw())
 }
 
 /// A stopwatch for slices of work.

@@ -2,7 +2,31 @@
 
 use std::fs;
 
-use crate::engine::Shared;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::log::Log;
+use super::memory;
+use crate::engine::{Config, Shared};
+
+/// Files that are no client's: listeners, logs, snapshots.
+const OWN_FILES: u64 = 32;
+
+/// Asks the system for as many files as `maxclients` and our own take. Tells if there are fewer.
+pub fn allow_connections(config: &Config, log: &Log) {
+    let wanted = config.maxclients.get() as u64 + OWN_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let possible = maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let result = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum });
+    if result.is_err() || possible < wanted {
+        log.warning(format_args!(
+            "The system allows {possible} open files, and maxclients asks for {wanted}: \
+             clients beyond that will not be accepted. Raise 'ulimit -n'."
+        ));
+    }
+}
 
 /// Tells what does not change while the server runs.
 pub fn tell_once(shared: &mut Shared) {
@@ -15,7 +39,17 @@ pub fn tell_once(shared: &mut Shared) {
     shared.host.executable =
         std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     shared.host.multiplexing_api = if std::env::consts::OS == "linux" { "epoll" } else { "kqueue" };
+    shared.host.allocator = "libc";
+    shared.host.startup_memory = memory::used();
+    shared.host.set_used_memory(memory::used());
+    shared.host.total_system_memory = total_memory();
     tell(shared);
+}
+
+fn total_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    number(line.and_then(|line| line.trim().split(' ').next())) * 1024
 }
 
 /// Tells what changes all the time: memory and processor time. They are zero where there is no `/proc`.

@@ -9,6 +9,7 @@ mod facts;
 mod files;
 mod listen;
 mod log;
+pub mod memory;
 mod metrics;
 mod options;
 mod server;
@@ -88,10 +89,13 @@ fn serve(config: Config, test_clock: bool, log: &Arc<Log>) -> Result<(), String>
         return Err("daemonize is not supported: let a service manager run it, or a shell's &.".into());
     }
     announce(&config, log);
+    memory::count_as_loop();
+    facts::allow_connections(&config, log);
     let unixsocket = config.unixsocket.clone();
     let has_tcp =
         [config.port.get(), config.tls_port.get(), config.ws_port.get()].iter().any(|port| *port > 0);
     let mut server = Server::new(config, test_clock, log.clone())?;
+    server.heed_signals()?;
     server.listen()?;
     server.load()?;
     if has_tcp {

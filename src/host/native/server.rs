@@ -17,10 +17,12 @@ use super::facts;
 use super::files::Files;
 use super::listen::Listener;
 use super::log::Log;
+use super::memory;
 use super::metrics;
 use super::signals::Signals;
 use super::web::Web;
 use crate::base::time::Time;
+use crate::engine::measure::Measure;
 use crate::engine::{Config, Peer};
 use crate::resp::SessionId;
 use crate::store::Store;
@@ -58,7 +60,7 @@ pub struct Server {
     unfinished: Vec<SessionId>,
     /// Whose input has ended: gone once they were sent what their last commands have said.
     pub(super) ended: Vec<SessionId>,
-    signals: Signals,
+    signals: Option<Signals>,
     pub(super) bell: Bell,
     pub(super) web: Option<Web>,
     pub(super) news: Receiver<News>,
@@ -75,13 +77,16 @@ impl Server {
         let cannot_wait = |error: io::Error| format!("The system can't wait for readiness: {error}");
         let poll = Poll::new().map_err(cannot_wait)?;
         let (bell, news) = Bell::hang(&poll, BELL).map_err(cannot_wait)?;
-        let signals = Signals::register(&poll, SIGNALS).map_err(cannot_wait)?;
         let files = Files::new(&config, bell.clone(), log.clone());
         if test_clock {
             clock::listen_to_input(bell.clone()).map_err(cannot_wait)?;
         }
         let mut store = Store::new(config, u128::from_le_bytes(seed));
-        facts::tell_once(store.engine_mut().shared_mut());
+        let shared = store.engine_mut().shared_mut();
+        facts::tell_once(shared);
+        if !test_clock {
+            shared.measure = Measure::new(Some(clock::nanoseconds));
+        }
         Ok(Self {
             store,
             poll,
@@ -94,13 +99,20 @@ impl Server {
             input: vec![0; READ_SIZE],
             unfinished: vec![],
             ended: vec![],
-            signals,
+            signals: None,
             bell,
             web: None,
             news,
             looked_after: Stopwatch::start(),
             stopped: false,
         })
+    }
+
+    /// Lets the signals that end a program end it in order.
+    pub fn heed_signals(&mut self) -> Result<(), String> {
+        let signals = Signals::register(&self.poll, SIGNALS);
+        self.signals = Some(signals.map_err(|error| format!("The system gives no signals: {error}"))?);
+        Ok(())
     }
 
     /// Loads what another run has kept.
@@ -134,6 +146,7 @@ impl Server {
             }
             self.files.step(&mut self.store);
             self.look_after(now);
+            self.store.engine_mut().shared_mut().host.set_used_memory(memory::used());
             if self.stopped {
                 self.say_farewell();
                 return Ok(());
@@ -201,7 +214,7 @@ impl Server {
     }
 
     fn stop_if_told(&mut self, now: Time) {
-        if let Some(signal) = self.signals.take() {
+        if let Some(signal) = self.signals.as_mut().and_then(Signals::take) {
             self.log.warning(format_args!("Received {signal} scheduling shutdown..."));
             self.shut_down_by_signal(now);
         }
@@ -338,5 +351,39 @@ fn take_in(store: &mut Store, id: SessionId, connection: &mut Connection, input:
         rest.extend_from_slice(input);
         let taken = store.receive(id, rest, now);
         rest.drain(..taken);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::engine::config::PARAMETERS;
+
+    /// Returns what a client of another machine is told, with these parameters.
+    fn told(parameters: &[(&str, &str)]) -> String {
+        let mut config = Config::default();
+        for (name, value) in parameters {
+            let parameter = PARAMETERS.iter().find(|parameter| parameter.name == *name).expect("a parameter");
+            (parameter.set)(&mut config, value).expect("a value");
+        }
+        let mut server = Server::new(config, true, Arc::new(Log::new())).expect("a server");
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        server.admit(Link::Web(Bridge::new(theirs)), Peer::default(), true, Time::default());
+        drop(server);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let mut text = String::new();
+        let mut ours = ours;
+        runtime.block_on(ours.read_to_string(&mut text)).expect("an end");
+        text
+    }
+
+    #[test]
+    fn other_machines_are_refused_without_a_password() {
+        assert!(told(&[]).starts_with("-DENIED Redis is running in protected mode"));
+        assert!(told(&[]).ends_with("connections from the outside.\r\n"));
+        assert_eq!(told(&[("requirepass", "secret")]), "");
+        assert_eq!(told(&[("protected-mode", "no")]), "");
     }
 }
