@@ -162,7 +162,7 @@ impl Keeper {
         self.show(store);
         self.last_logged = now;
         self.first_unstored.get_or_insert(now);
-        if self.log_due(store).is_some_and(|due| due <= now) {
+        if self.deadline(store).is_some_and(|due| due <= now) {
             self.wake();
         }
         policy(store) == AppendFsync::Always
@@ -193,6 +193,10 @@ impl Keeper {
             return;
         }
         let up_to = self.logged + store.log().len() as u64;
+        if up_to <= self.safe {
+            self.news.push_back(News::Settle(resolve, None));
+            return;
+        }
         self.waiters.push(Waiter { up_to, resolve, reject });
         self.hurry();
     }
@@ -253,7 +257,7 @@ impl Keeper {
         if self.lost.is_some() {
             return None;
         }
-        let snapshot = self.wants_snapshot().then_some(self.not_before);
+        let snapshot = self.wants_snapshot(store).then_some(self.not_before);
         [self.log_due(store), snapshot].into_iter().flatten().min()
     }
 
@@ -279,8 +283,7 @@ impl Keeper {
         }
         let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
         let turn = !(self.stored_last && self.writing.is_some());
-        let begins =
-            self.writing.is_none() && self.wants_snapshot() && self.not_before <= now && !self.closing;
+        let begins = self.wants_snapshot(store) && self.not_before <= now && !self.closing;
         let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
         if begins {
             self.begin_snapshot(log.is_none(), store, now);
@@ -430,8 +433,10 @@ impl Keeper {
 
     // Snapshots -------------------------------------------------------------------------------------------------
 
-    fn wants_snapshot(&self) -> bool {
-        self.writing.is_none() && (self.snapshot_wanted.is_some() || self.ring.is_filling())
+    fn wants_snapshot(&self, store: &Store) -> bool {
+        let unstored = self.unstored(store);
+        let full = unstored > 0 && !self.ring.has_room(unstored);
+        self.writing.is_none() && (self.snapshot_wanted.is_some() || self.ring.is_filling() || full)
     }
 
     /// Sets the snapshot's moment, which is now: whatever was logged is in it.
