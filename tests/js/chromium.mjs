@@ -22,7 +22,10 @@ export async function serve(t) {
     file.pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return `http://127.0.0.1:${server.address().port}/`;
 }
 
@@ -73,7 +76,11 @@ export async function kill(profile, context) {
 /** Starts the browser for one test and opens the page. */
 export async function page(t) {
   const address = await serve(t);
-  const { context, page } = await start(makeProfile(t), address);
-  t.after(() => context.close());
+  let context;
+  // The browser goes first, then its profile.
+  t.after(() => context?.close());
+  const profile = makeProfile(t);
+  let page;
+  ({ context, page } = await start(profile, address));
   return { address, context, page };
 }

@@ -34,7 +34,7 @@ async function open({ options, saveAt }) {
   globalThis.write = async () => {
     for (let i = list.length + 1; ; i++) {
       await db.multi().rpush("list", i).set("a", i).set("b", i).exec();
-      said(i);
+      await said(i);
       if (i === list.length + saveAt) db.bgsave().catch(({ message }) => said(message));
     }
   };
@@ -66,3 +66,57 @@ test(`with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledge
   }
   t.diagnostic(`${acknowledged} transactions were acknowledged`);
 });
+
+test("with appendfsync everysec, kills lose nothing that a flush had reached, and nothing is torn", async (t) => {
+  const address = await serve(t);
+  const profile = makeProfile(t);
+  const draw = random(17);
+  let stored = 0;
+  let times = [];
+  let oldest = 0;
+  for (let round = 0; round <= ROUNDS / 6; round++) {
+    const { context, page } = await start(profile, address);
+    let enough;
+    const written = new Promise((resolve) => (enough = resolve));
+    let flushes = 0;
+    let more = draw(500);
+    await page.exposeFunction("said", (what) => {
+      if (typeof what === "string") return t.diagnostic(what);
+      if (typeof what === "number") {
+        times[what] = Date.now();
+        if (flushes >= 2 && more-- <= 0) enough();
+        return;
+      }
+      stored = what.stored;
+      flushes++;
+    });
+    const found = await page.evaluate(open, { options: { appendfsync: "everysec", ringBytes: 1 << 16 }, saveAt: draw(900) });
+    assert.ok(found >= stored, `round ${round}: ${stored} were flushed, ${found} are there`);
+    if (times.length > found + 1) oldest = Math.max(oldest, times.at(-1) - times[found + 1]);
+    times = [];
+    await page.evaluate(reportFlushes);
+    page.evaluate(() => globalThis.write()).catch(failed(t));
+    await written;
+    await kill(profile, context);
+  }
+  t.diagnostic(`${stored} transactions were flushed; the oldest that was lost was ${oldest} ms old`);
+});
+
+/** Tells, when a transaction on the log completes, what had been written when it began. */
+function reportFlushes() {
+  let last = 0;
+  const tell = globalThis.said;
+  globalThis.said = (i) => {
+    if (typeof i === "number") last = i;
+    return tell(i);
+  };
+  const transaction = IDBDatabase.prototype.transaction;
+  IDBDatabase.prototype.transaction = function (stores, ...rest) {
+    const begun = transaction.call(this, stores, ...rest);
+    const upTo = last;
+    if (stores.includes("ring") && !stores.includes("snapshot")) {
+      begun.addEventListener("complete", () => tell({ stored: upTo }));
+    }
+    return begun;
+  };
+}
