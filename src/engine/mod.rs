@@ -154,9 +154,14 @@ impl Engine {
         &mut self.keyspace
     }
 
-    /// Returns the number of changes since the engine began.
+    /// Returns the number of changes that calls made since the engine began.
     pub fn dirty(&self) -> u64 {
         self.effects.dirty()
+    }
+
+    /// Returns the number of changes since the engine began, expired keys among them.
+    pub fn noted(&self) -> u64 {
+        self.effects.noted()
     }
 
     /// Says whether anybody reads the log. A reader that begins anew is told which database is selected.

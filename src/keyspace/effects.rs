@@ -55,15 +55,15 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Returns the number of changes since the engine began.
+    /// Returns the number of changes that calls made since the engine began. As in Redis, keys that expire don't count.
+    #[inline]
     pub fn dirty(&self) -> u64 {
-        self.changes + self.expired
+        self.changes
     }
 
-    /// Returns the number of changes that calls made.
-    #[inline]
-    pub fn changes(&self) -> u64 {
-        self.changes
+    /// Returns the number of changes since the engine began, those that time made among them.
+    pub fn noted(&self) -> u64 {
+        self.changes + self.expired
     }
 
     /// Counts changes beyond the one that `touch` counts: the second and later elements of a push.

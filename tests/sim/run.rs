@@ -195,7 +195,7 @@ impl Run {
 
     fn check(&mut self) -> Result<(), String> {
         let engine = self.host.store.engine();
-        let (digest, dirty) = (engine.keyspace().digest(), engine.dirty());
+        let (digest, dirty) = (engine.keyspace().digest(), engine.noted());
         if digest != self.digest && dirty == self.dirty {
             return Err("the keyspace has changed, and nothing was touched".into());
         }
