@@ -48,8 +48,6 @@ export class Core {
   #pushed = new Map<number, Set<(parts: AnyReply[]) => void>>();
   /** Sessions that were connected and not closed. */
   #sessions = new Set<number>();
-  /** How many calls wait. */
-  #waits = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer goes off, by the clock; far in the past if there is none. */
   #alarm = -Infinity;
@@ -170,7 +168,6 @@ export class Core {
     return new Promise((resolve, reject) => {
       const leave = () => {
         signal?.removeEventListener("abort", abort);
-        this.#waits--;
         this.disconnect(session);
         this.#setTimer();
       };
@@ -179,7 +176,6 @@ export class Core {
         reject(signal?.reason);
       };
       signal?.addEventListener("abort", abort);
-      this.#waits++;
       this.#listeners.set(session, {
         binary: settings.bytes === true,
         heard: (reply) => {
@@ -349,8 +345,8 @@ export class Core {
     this.#alarm = at;
     // Timers count whole milliseconds, and take no more than 31 bits of them.
     const timer = setTimeout(() => this.#tick(), Math.min(Math.max(Math.ceil(at - now), 0), 0x7fff_ffff));
-    // Only somebody who waits keeps a process alive.
-    if (this.#waits === 0 && typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    // Only somebody who waits or listens keeps a process alive.
+    if (this.#listeners.size === 0 && typeof timer === "object") (timer as { unref?(): void }).unref?.();
     this.#timer = timer;
   }
 
