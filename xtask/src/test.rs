@@ -46,10 +46,9 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "package", needs: &["wasm"], run: |_| one(package::make().map(drop)) },
     Stage { name: "www", needs: &["package"], run: |_| one(www::check().and_then(|()| www::build())) },
-    Stage { name: "js", needs: &["package"], run: |options| node_tests("tests/js", options) },
+    Stage { name: "js", needs: &["www"], run: |options| node_tests("tests/js", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
-    Stage { name: "rust", needs: &["setup"], run: |options| cargo_tests(RUST, options) },
-    Stage { name: "browser", needs: &["www"], run: |options| node_tests("tests/browser", options) },
+    Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
     Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
 ];
 
