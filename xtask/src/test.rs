@@ -36,7 +36,7 @@ const STAGES: &[Stage] = &[
         needs: &["setup"],
         run: |_| one(run(program("cargo").args(["fmt", "--all", "--check"]))),
     },
-    Stage { name: "clippy", needs: &["setup"], run: |_| clippy(&["--workspace", "--all-targets"]) },
+    Stage { name: "clippy", needs: &["setup"], run: |_| clippy(NATIVE) },
     Stage { name: "clippy-wasm", needs: &["setup"], run: |_| clippy(WASM) },
     Stage { name: "wasm", needs: &["setup"], run: |_| one(wasm::build_all()) },
     Stage {
@@ -47,11 +47,12 @@ const STAGES: &[Stage] = &[
     Stage { name: "package", needs: &["wasm"], run: |_| one(package::make().map(drop)) },
     Stage { name: "www", needs: &["package"], run: |_| one(www::check().and_then(|()| www::build())) },
     Stage { name: "js", needs: &["www"], run: |options| node_tests("tests/js", options) },
+    Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
-    Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
 ];
 
+const NATIVE: &[&str] = &["--workspace", "--all-targets", "--all-features"];
 const WASM: &[&str] = &["--lib", "--no-default-features", "--target", "wasm32-unknown-unknown"];
 /// In the profile that built the running xtask, or its dependencies would be compiled twice.
 const XTASK: &[&str] = &["--package", "xtask", "--profile", "dev"];
