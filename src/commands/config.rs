@@ -2,7 +2,7 @@
 
 use crate::base::glob::{self, Case};
 use crate::command;
-use crate::engine::config::{Changes, Config, PARAMETERS, Parameter};
+use crate::engine::config::{self, Changes, Config, Parameter};
 use crate::engine::{Call, Family, Request};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
@@ -63,7 +63,7 @@ fn get(call: &mut Call<'_>) -> Result {
             }
             continue;
         }
-        for parameter in PARAMETERS {
+        for parameter in config::all() {
             let names = [Some(parameter.name), parameter.alias].into_iter().flatten();
             for name in names.filter(|name| glob::matches(pattern, name.as_bytes(), Case::Ignored)) {
                 add(name, parameter);

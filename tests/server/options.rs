@@ -1,5 +1,6 @@
 //! Command lines and redis.conf files: what is understood, and what is said otherwise.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Output};
@@ -48,6 +49,38 @@ fn refusal(program: &str, words: &[&str]) -> String {
     let text = String::from_utf8_lossy(&stderr);
     let (before, after) = text.split_once("(Redis 7.0.").unwrap_or((&text, ")"));
     format!("{before}{}", after.split_once(')').expect("a version in parentheses").1)
+}
+
+#[test]
+fn every_parameter_of_redis_is_known() {
+    let folder = folder();
+    let parameters = |server: Server| -> BTreeMap<String, String> {
+        let text = server.cli(&["--json", "CONFIG", "GET", "*"]);
+        let pairs = text.trim().trim_matches(['{', '}', '"']).split("\",\"");
+        pairs
+            .filter_map(|pair| pair.split_once("\":\""))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
+    };
+    let theirs = parameters(Server::redis(folder.path(), &[]));
+    let ours = parameters(Server::start(folder.path(), &[]));
+    assert!(theirs.len() > 190, "{theirs:?}");
+    // Where each listens is its own.
+    for (name, value) in theirs.iter().filter(|(name, _)| !name.ends_with("port")) {
+        assert_eq!(ours.get(name), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused() {
+    for words in [
+        &["--replicaof", "127.0.0.1", "6379"][..],
+        &["--cluster-enabled", "yes"],
+        &["--aclfile", "/etc/redis/users.acl"],
+        &["--tls-ciphers", "DEFAULT"],
+    ] {
+        assert!(refusal(REDLET, words).contains("this value is not supported: "), "{words:?}");
+    }
 }
 
 #[test]

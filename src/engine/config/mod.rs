@@ -1,9 +1,11 @@
 //! Parameters: name, type, default, documentation, and whether CONFIG SET may change them, in one table.
 //!
-//! redis.conf files, command lines, CONFIG and INFO all go through [`PARAMETERS`]; code reads the fields of [`Config`].
+//! redis.conf files, command lines, CONFIG and INFO all go through [`all`]; code reads the fields of [`Config`].
 
+mod accepted;
 mod setting;
 
+pub use accepted::{ACCEPTED, Accepted};
 pub use setting::{
     AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, Octal, OutputLimit, Permission,
     Ranged, SavePoint, SavePoints, Setting, Words,
@@ -47,15 +49,20 @@ macro_rules! parameters {
         #[derive(Clone, Debug)]
         pub struct Config {
             $($(#[doc = $doc])+ pub $field: $type,)*
+            /// The values of parameters without effect.
+            pub accepted: Accepted,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                Self { $($field: <$type as Setting>::parse($default).expect("defaults are valid"),)* }
+                Self {
+                    $($field: <$type as Setting>::parse($default).expect("defaults are valid"),)*
+                    accepted: Accepted::new(),
+                }
             }
         }
 
-        /// Every parameter, by name.
+        /// Every parameter that has an effect.
         pub const PARAMETERS: &[Parameter] = &[$(Parameter {
             name: $name,
             alias: [$(Some($alias),)? None][0],
@@ -174,6 +181,11 @@ parameters! {
     www "www": String = "", AtStart;
 }
 
+/// Returns every parameter, those without effect last.
+pub fn all() -> impl Iterator<Item = &'static Parameter> {
+    PARAMETERS.iter().chain(ACCEPTED)
+}
+
 impl Config {
     /// Returns the classes of events that are published: none, unless one of the two kinds of channel is on.
     pub fn event_classes(&self) -> Classes {
@@ -183,7 +195,7 @@ impl Config {
 
     /// Returns a parameter by its name or former name, in any case.
     pub fn parameter(name: &str) -> Option<&'static Parameter> {
-        PARAMETERS.iter().find(|parameter| {
+        all().find(|parameter| {
             parameter.name.eq_ignore_ascii_case(name)
                 || parameter.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
         })

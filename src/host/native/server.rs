@@ -359,13 +359,12 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-    use crate::engine::config::PARAMETERS;
 
     /// Returns what a client of another machine is told, with these parameters.
     fn told(parameters: &[(&str, &str)]) -> String {
         let mut config = Config::default();
         for (name, value) in parameters {
-            let parameter = PARAMETERS.iter().find(|parameter| parameter.name == *name).expect("a parameter");
+            let parameter = Config::parameter(name).expect("a parameter");
             (parameter.set)(&mut config, value).expect("a value");
         }
         let mut server = Server::new(config, true, Arc::new(Log::new())).expect("a server");
