@@ -15,7 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use support::matching::is_open;
 use support::play::{Heard, play};
 use support::server::Server;
-use support::site::{InProcess, Pieces, Remote};
+use support::site::{InProcess, Pieces, Remote, Way};
 use support::transcript::{Block, Place, read_folder};
 
 fn main() -> ExitCode {
@@ -33,9 +33,11 @@ fn main() -> ExitCode {
         trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
         trials.push(trial("pipelined", block, |block| in_process(&block.pipelined(), Pieces::Whole)));
         trials.push(trial("bytes", block, |block| in_process(block, Pieces::Bytes)));
-        if block.place != Place::Engine && !block.takes_time() && cfg!(feature = "server") {
-            let redlet = redlet.clone();
-            trials.push(trial("tcp", block, move |block| remote(block, &redlet)));
+        if block.place != Place::Engine && cfg!(feature = "server") {
+            for (name, way) in [("tcp", Way::Tcp), ("websocket", Way::WebSocket)] {
+                let redlet = redlet.clone();
+                trials.push(trial(name, block, move |block| remote(block, &redlet, way)));
+            }
         }
         if block.place == Place::Everywhere && !block.takes_time() {
             let redis = redis.clone();
@@ -91,8 +93,11 @@ fn in_process(block: &Block, pieces: Pieces) -> Result<(), Failed> {
     Ok(site.check_kept()?)
 }
 
-fn remote(block: &Block, servers: &Pool) -> Result<(), Failed> {
-    servers.lend(block, |remote| play(block, remote))?;
+fn remote(block: &Block, servers: &Pool, way: Way) -> Result<(), Failed> {
+    servers.lend(block, |remote| {
+        remote.way = way;
+        play(block, remote)
+    })?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 // Every test compiles all of it and uses a part.
 #![allow(dead_code)]
 
+pub mod connection;
 pub mod engine;
 pub mod matching;
 pub mod play;

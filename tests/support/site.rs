@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use redlet::store::Purpose;
 
+use super::connection::Connection;
 use super::engine::{Host, digest, loaded, replayed};
-use super::server::{Connection, Server};
+use super::server::Server;
 
 /// How late redis-server ends a wait, ten times a second.
 const TIMER_SLACK: Duration = Duration::from_millis(150);
@@ -91,11 +92,19 @@ pub struct Remote {
     clients: BTreeMap<String, Connection>,
     control: Connection,
     server: Server,
+    /// How clients connect.
+    pub way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Tcp,
+    WebSocket,
 }
 
 impl Remote {
     pub fn new(server: Server) -> Self {
-        Self { clients: BTreeMap::new(), control: server.connect(), server }
+        Self { clients: BTreeMap::new(), control: server.connect(), server, way: Way::Tcp }
     }
 
     /// Empties the server and disconnects all clients.
@@ -128,7 +137,11 @@ impl Remote {
 impl Site for Remote {
     fn send(&mut self, client: &str, bytes: &[u8], answered: bool) {
         if !self.clients.contains_key(client) {
-            self.clients.insert(client.into(), self.server.connect());
+            let connection = match self.way {
+                Way::Tcp => self.server.connect(),
+                Way::WebSocket => self.server.connect_web(),
+            };
+            self.clients.insert(client.into(), connection);
         }
         self.clients.get_mut(client).expect("connected above").send(bytes);
         if !answered {
@@ -136,9 +149,12 @@ impl Site for Remote {
         }
     }
 
-    /// Really waits, a little longer than the server's timers are late: only what records answers comes here.
+    /// Where time can't be told, really waits, a little longer than timers are late: only what records answers of a
+    /// redis-server comes here.
     fn pass(&mut self, micros: u64) {
-        std::thread::sleep(Duration::from_micros(micros) + TIMER_SLACK);
+        if !self.server.pass(micros) {
+            std::thread::sleep(Duration::from_micros(micros) + TIMER_SLACK);
+        }
     }
 
     fn receive(&mut self, client: &str, enough: &dyn Fn(&Received) -> bool) -> Received {

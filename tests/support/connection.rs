@@ -1,0 +1,145 @@
+//! A client's connection to a server, by TCP or by WebSocket.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use tungstenite::{Error, Message, WebSocket};
+
+use super::printed::printed;
+use super::words::to_resp;
+
+/// How long a server may take before a test gives up. Nothing waits that long unless it has failed.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One client's connection.
+pub struct Connection {
+    stream: Stream,
+    /// The client's, as CLIENT LIST shows it.
+    pub address: String,
+    unread: Vec<u8>,
+    /// Closed since the last `clear`, and closed before it.
+    closed: bool,
+    ended: bool,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Web(Box<WebSocket<TcpStream>>),
+}
+
+impl Connection {
+    pub fn tcp(port: u16) -> Self {
+        let (stream, address) = connect(port);
+        Self::new(Stream::Tcp(stream), address)
+    }
+
+    pub fn web(port: u16) -> Self {
+        let (stream, address) = connect(port);
+        let url = format!("ws://127.0.0.1:{port}/ws");
+        let (socket, _) = tungstenite::client(url, stream).expect("the server speaks WebSocket");
+        Self::new(Stream::Web(Box::new(socket)), address)
+    }
+
+    fn new(stream: Stream, address: String) -> Self {
+        Self { stream, address, unread: vec![], closed: false, ended: false }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        // A server that has closed the connection says so by what is read next.
+        self.closed |= self.stream.write(bytes).is_err() && !self.ended;
+    }
+
+    /// Sends a call and waits for its reply.
+    pub fn call(&mut self, args: &[&str]) -> Vec<u8> {
+        let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+        self.send(&to_resp(&args));
+        while printed(&self.unread).1 == 0 {
+            assert!(self.wait(), "no reply to {}", String::from_utf8_lossy(&args.join(&b' ')));
+        }
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Returns what has arrived since the last `clear`, and whether the connection has been closed since.
+    pub fn arrived(&mut self) -> (&[u8], bool) {
+        self.stream.tcp().set_nonblocking(true).expect("a TCP socket");
+        while self.read() {}
+        self.stream.tcp().set_nonblocking(false).expect("a TCP socket");
+        (&self.unread, self.closed)
+    }
+
+    /// Waits for more to arrive, or for the end of the connection; returns false if neither comes.
+    pub fn wait(&mut self) -> bool {
+        let was_closed = self.closed;
+        self.read() || self.closed != was_closed
+    }
+
+    /// Forgets what has arrived.
+    pub fn clear(&mut self) {
+        self.unread.clear();
+        self.ended |= std::mem::take(&mut self.closed);
+    }
+
+    fn read(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        match self.stream.read(&mut self.unread) {
+            Ok(0) => self.closed = true,
+            Ok(_) => return true,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => self.closed = true,
+        }
+        false
+    }
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Stream::Tcp(stream) => stream,
+            Stream::Web(socket) => socket.get_ref(),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Web(socket) => socket.send(Message::binary(bytes.to_vec())).map_err(io::Error::other),
+        }
+    }
+
+    /// Appends what comes next; returns how many bytes that is, 0 at the end.
+    fn read(&mut self, to: &mut Vec<u8>) -> io::Result<usize> {
+        let before = to.len();
+        match self {
+            Stream::Tcp(stream) => {
+                let mut bytes = [0; 16 * 1024];
+                let read = stream.read(&mut bytes)?;
+                to.extend_from_slice(&bytes[..read]);
+            }
+            Stream::Web(socket) => loop {
+                match socket.read() {
+                    Ok(Message::Binary(bytes)) => {
+                        to.extend_from_slice(&bytes);
+                        break;
+                    }
+                    Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                    Ok(Message::Close(_)) | Err(Error::ConnectionClosed) => return Ok(0),
+                    Ok(other) => panic!("RESP comes in binary messages, not in {other:?}"),
+                    Err(Error::Io(error)) => return Err(error),
+                    Err(error) => return Err(io::Error::other(error)),
+                }
+            },
+        }
+        Ok(to.len() - before)
+    }
+}
+
+fn connect(port: u16) -> (TcpStream, String) {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
+    let address = stream.local_addr().expect("a connected socket").to_string();
+    (stream, address)
+}
