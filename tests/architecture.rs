@@ -75,7 +75,7 @@ const ABSENCES: &[Absence] = &[
     },
     Absence {
         words: &["static ", "pub static ", "pub(crate) static "],
-        only_in: &["host"],
+        only_in: &["host", "bin"],
         instead: "state belongs to an `Engine`; what never changes is a `const`",
     },
     Absence {

@@ -17,6 +17,7 @@ use support::play::{Heard, play};
 use support::server::Server;
 use support::site::{InProcess, Pieces, Remote, Way};
 use support::transcript::{Block, Place, read_folder};
+use support::wasm::Wasm;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -26,8 +27,9 @@ fn main() -> ExitCode {
         return support::record::record(&blocks, arguments.filter.as_deref());
     }
     let blocks: Vec<Arc<Block>> = blocks.into_iter().chain(examples().into_iter().map(Arc::new)).collect();
-    let redis = Arc::new(Pool::new(Server::redis));
-    let redlet = Arc::new(Pool::new(Server::redlet));
+    let redis = Pool::new(|| Server::redis().map(Remote::new));
+    let redlet = Pool::new(|| Server::redlet().map(Remote::new));
+    let wasm = Pool::new(Wasm::start);
     let mut trials = vec![];
     for block in &blocks {
         trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
@@ -39,6 +41,11 @@ fn main() -> ExitCode {
                 trials.push(trial(name, block, move |block| remote(block, &redlet, way)));
             }
         }
+        // In memory, as the module is here, there is nothing to save to.
+        if block.place != Place::Engine && !block.saves() && std::env::var_os("REDLET_WASM").is_some() {
+            let wasm = wasm.clone();
+            trials.push(trial("wasm", block, move |block| in_wasm(block, &wasm)));
+        }
         if block.place == Place::Everywhere && !block.takes_time() {
             let redis = redis.clone();
             trials.push(trial("redis", block, move |block| as_redis(block, &redis)));
@@ -47,6 +54,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials);
     redis.close();
     redlet.close();
+    wasm.close();
     conclusion.exit_code()
 }
 
@@ -93,17 +101,32 @@ fn in_process(block: &Block, pieces: Pieces) -> Result<(), Failed> {
     Ok(site.check_kept()?)
 }
 
-fn remote(block: &Block, servers: &Pool, way: Way) -> Result<(), Failed> {
-    servers.lend(block, |remote| {
+fn remote(block: &Block, servers: &Pool<Remote>, way: Way) -> Result<(), Failed> {
+    let run = |remote: &mut Remote| {
         remote.way = way;
         play(block, remote)
-    })?;
+    };
+    servers.lend(run, mended(block))?;
+    Ok(())
+}
+
+/// Returns how a server becomes as new after a block: not at all, if it has configured something.
+fn mended(block: &Block) -> Option<fn(&mut Remote)> {
+    (!block.configures()).then_some(Remote::reset)
+}
+
+fn in_wasm(block: &Block, modules: &Pool<Wasm>) -> Result<(), Failed> {
+    let run = |wasm: &mut Wasm| {
+        wasm.reset();
+        play(block, wasm)
+    };
+    modules.lend(run, Some(|_| ()))?;
     Ok(())
 }
 
 /// Plays a block on a real redis-server, and compares what it says with our own bytes where nothing is left open.
-fn as_redis(block: &Block, servers: &Pool) -> Result<(), Failed> {
-    let theirs = servers.lend(block, |remote| play(block, remote))?;
+fn as_redis(block: &Block, servers: &Pool<Remote>) -> Result<(), Failed> {
+    let theirs = servers.lend(|remote| play(block, remote), mended(block))?;
     let ours = play(block, &mut InProcess::new(Pieces::Whole))?;
     for (ours, theirs) in ours.iter().zip(&theirs) {
         let step = &block.steps[ours.step];
@@ -129,31 +152,31 @@ fn differ(block: &Block, ours: &Heard, theirs: &Heard) -> String {
 }
 
 /// Servers of one kind, lent to one block at a time.
-struct Pool {
-    start: fn() -> Result<Server, String>,
-    idle: Mutex<Vec<Remote>>,
+struct Pool<T> {
+    start: fn() -> Result<T, String>,
+    idle: Mutex<Vec<T>>,
 }
 
-impl Pool {
-    fn new(start: fn() -> Result<Server, String>) -> Self {
-        Self { start, idle: Mutex::default() }
+impl<T> Pool<T> {
+    fn new(start: fn() -> Result<T, String>) -> Arc<Self> {
+        Arc::new(Self { start, idle: Mutex::default() })
     }
 
-    fn lend<T>(
+    /// Lends a server; it is lent again after `back` has made it as new, unless that is `None` or `run` has failed.
+    fn lend<R>(
         &self,
-        block: &Block,
-        run: impl FnOnce(&mut Remote) -> Result<T, String>,
-    ) -> Result<T, String> {
+        run: impl FnOnce(&mut T) -> Result<R, String>,
+        back: Option<fn(&mut T)>,
+    ) -> Result<R, String> {
         let idle = self.idle.lock().expect("no holder panics").pop();
-        let mut remote = match idle {
-            Some(remote) => remote,
-            None => Remote::new((self.start)()?),
+        let mut server = match idle {
+            Some(server) => server,
+            None => (self.start)()?,
         };
-        let result = run(&mut remote);
-        // What a block has configured must not be there for the next one.
-        if result.is_ok() && !block.configures() {
-            remote.reset();
-            self.idle.lock().expect("no holder panics").push(remote);
+        let result = run(&mut server);
+        if let Some(back) = back.filter(|_| result.is_ok()) {
+            back(&mut server);
+            self.idle.lock().expect("no holder panics").push(server);
         }
         result
     }

@@ -2,14 +2,7 @@
 //!
 //! These tests need redis-server, redis-check-rdb and redis-check-aof 7.0 (apt install redis-server).
 
-#[path = "support/printed.rs"]
-mod printed;
-#[path = "support/server.rs"]
-#[expect(dead_code, reason = "transcripts watch what arrives, these tests ask and are answered")]
-mod server;
-#[path = "support/words.rs"]
-#[expect(dead_code, reason = "transcripts are read with it")]
-mod words;
+mod support;
 
 use std::path::Path;
 use std::process::Command;
@@ -19,8 +12,9 @@ use redlet::base::time::Time;
 use redlet::engine::{Config, Peer};
 use redlet::store::{Damage, Loaded, Progress, Purpose, Store};
 
-use server::{Connection, Server};
-use words::to_resp;
+use support::connection::Connection;
+use support::server::Server;
+use support::words::to_resp;
 
 /// Long before every deadline of the samples, by the clock of any machine that runs this.
 const NOW: Time = Time::from_seconds(1_700_000_000);

@@ -12,4 +12,5 @@ pub mod record;
 pub mod server;
 pub mod site;
 pub mod transcript;
+pub mod wasm;
 pub mod words;

@@ -28,7 +28,7 @@ struct Clock {
 impl Server {
     /// Starts the real `redis-server`.
     pub fn redis() -> Result<Self, String> {
-        let started = Self::start("redis-server", &["--loglevel", "warning"], false);
+        let started = Self::start("redis-server", &["--loglevel", "warning"]);
         started.map_err(|error| {
             format!("{error}\nThese tests compare with a real Redis 7.0: install redis-server (apt install redis-server)")
         })
@@ -40,18 +40,22 @@ impl Server {
             option_env!("CARGO_BIN_EXE_redlet-server").ok_or("redlet-server needs the feature `server`")?;
         let ws_port = free_port();
         let flags = ["--loglevel", "warning", "--ws-port", &ws_port.to_string(), "--test-clock"];
-        let mut server = Self::start(program, &flags, true)?;
+        let mut server = Self::launch(program.as_ref(), &flags, true)?;
         server.ws_port = Some(ws_port);
         Ok(server)
     }
 
     /// Starts a program that takes redis-server's flags, with nothing stored and nothing saved.
-    fn start(program: impl AsRef<OsStr>, flags: &[&str], timed: bool) -> Result<Self, String> {
-        let name = program.as_ref().to_string_lossy().into_owned();
+    pub fn start(program: &str, flags: &[&str]) -> Result<Self, String> {
+        Self::launch(program.as_ref(), flags, false)
+    }
+
+    fn launch(program: &OsStr, flags: &[&str], timed: bool) -> Result<Self, String> {
+        let name = program.to_string_lossy().into_owned();
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let port = free_port();
         let pipe = || if timed { Stdio::piped() } else { Stdio::null() };
-        let mut process = Command::new(&program)
+        let mut process = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--enable-debug-command", "yes"])
             .arg("--dir")

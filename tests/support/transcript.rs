@@ -60,7 +60,16 @@ impl Block {
     pub fn configures(&self) -> bool {
         const WORDS: [&str; 9] =
             ["CONFIG", "DEBUG", "PAUSE", "ACL", "SHUTDOWN", "KILL", "FUNCTION", "SLOWLOG", "LATENCY"];
-        self.steps.iter().any(|step| WORDS.iter().any(|word| step.source.to_uppercase().contains(word)))
+        self.says(&WORDS)
+    }
+
+    /// Returns whether it needs somewhere to save to.
+    pub fn saves(&self) -> bool {
+        self.says(&["SAVE", "REWRITE", "LOADAOF"])
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        self.steps.iter().any(|step| words.iter().any(|word| step.source.to_uppercase().contains(word)))
     }
 
     /// Returns the file's name without its ending: the family.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::options::Options;
-use crate::program::{line, program, root, run};
+use crate::program::{line, program, root, run, target};
 use crate::{package, setup, wasm, www};
 
 struct Stage {
@@ -109,7 +109,9 @@ fn clippy(args: &[&str]) -> Result<Tally> {
 }
 
 fn cargo_tests(args: &[&str], options: &Options) -> Result<Tally> {
-    count_tests(program("cargo").arg("test").args(args), options)
+    // Where the transcripts find the module that they are played on too.
+    let module = target("pkg").join("redlet");
+    count_tests(program("cargo").arg("test").args(args).env("REDLET_WASM", module), options)
 }
 
 /// Runs the `*.test.mjs` of a folder with Node's own runner, each in a process of its own.

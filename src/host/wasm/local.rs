@@ -266,7 +266,11 @@ impl Local {
             Request::Resume(session) => self.happen(Kind::Resume, session),
             Request::Shutdown { .. } => self.happened.push_back((Kind::Shutdown, 0, Vec::new())),
             Request::Configured(parameter) => self.configured(parameter, now),
-            Request::Sleep { until } => sleep(until.micros_since(now)),
+            Request::Sleep { until } => {
+                sleep(until.micros_since(now));
+                self.store.answer(id, Answer::Done, until);
+                self.collect(SessionId::default());
+            }
         }
     }
 

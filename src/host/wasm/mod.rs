@@ -160,5 +160,6 @@ impl Redlet {
 
 /// Reads JavaScript's milliseconds, with their fraction.
 fn time(ms: f64) -> Time {
-    Time((ms * 1e3) as u64)
+    // A microsecond is not a round number of milliseconds to a double.
+    Time((ms * 1e3).round() as u64)
 }
