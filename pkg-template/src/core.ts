@@ -52,6 +52,7 @@ export class Core {
   /** When the timer goes off, by the clock; far in the past if there is none. */
   #alarm = -Infinity;
   #ended: RedletError | undefined;
+  #closing: Promise<void> | undefined;
   #unstored = false;
   #storing = new Set<(why: Error) => void>();
   readonly #onStorage: ((event: StorageEvent) => void) | undefined;
@@ -224,9 +225,13 @@ export class Core {
   }
 
   /** Ends everything. Fails if not all could be stored. */
-  async close(): Promise<void> {
-    if (this.#ended !== undefined) return;
-    this.end(new RedletError("CLOSED", "the database was closed"));
+  close(): Promise<void> {
+    this.#closing ??= this.#ended === undefined ? this.#close("the database was closed") : Promise.resolve();
+    return this.#closing;
+  }
+
+  async #close(why: string): Promise<void> {
+    this.end(new RedletError("CLOSED", why));
     const unstored: string | undefined = await this.scratch.engine.close();
     this.#release();
     if (unstored !== undefined) throw new RedletError("STORAGE", `the last changes could not be stored: ${unstored}`);
@@ -297,8 +302,14 @@ export class Core {
       if (kind === Happened.Output) this.#hear(session);
       else if (kind === Happened.Close) this.#closed(session);
       else if (kind === Happened.Resume) this.#resumed(session);
-      else if (kind === Happened.Shutdown) this.end(new RedletError("CLOSED", "the database was shut down"));
+      else if (kind === Happened.Shutdown) this.#shutDown();
     }
+  }
+
+  #shutDown(): void {
+    this.#closing ??= this.#close("the database was shut down");
+    // Who closes it learns what could not be stored; nobody may.
+    this.#closing.catch(() => {});
   }
 
   #hear(session: number): void {

@@ -197,3 +197,10 @@ test("a silenced session gets no replies", async (t) => {
   assert.equal(await own.clientReply("ON"), "OK");
   assert.equal(await own.get("key"), "1");
 });
+
+test("SHUTDOWN closes the database", async () => {
+  const db = await Redlet.open();
+  await assert.rejects(db.shutdown(), { code: "CLOSED", message: "the database was shut down" });
+  await assert.rejects(db.get("key"), { code: "CLOSED" });
+  await db.close();
+});
