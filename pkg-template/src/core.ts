@@ -166,6 +166,8 @@ export class Core {
   wait(waiting: Waiting, settings: Settings): Promise<AnyReply> {
     const { session } = waiting;
     const { signal } = settings;
+    // The call itself may have ended everything: SHUTDOWN.
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const leave = () => {
         signal?.removeEventListener("abort", abort);
