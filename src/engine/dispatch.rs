@@ -4,6 +4,7 @@ use crate::resp::{Error, Result};
 use crate::spec::{self, Flags};
 
 use super::call::Call;
+use super::request::Request;
 use super::session::{Replies, Turn};
 
 /// Runs the command that the arguments name, and writes its reply.
@@ -11,6 +12,7 @@ pub fn dispatch(call: &mut Call<'_>) {
     let start = call.reply.mark();
     let place = match admit(call) {
         Ok(place) => place,
+        Err(_) if speaks_http(call) => return hang_up(call),
         Err(error) => return refuse(call, &error),
     };
     let command = call.shared.table.at(place).command;
@@ -134,6 +136,20 @@ fn abort(call: &mut Call<'_>, error: &Error) {
     let text = error.text();
     let why = text.split_once(' ').map_or(&*text, |(_, why)| why);
     call.reply.error(&Error::said(format!("EXECABORT Transaction discarded because of: {why}")));
+}
+
+/// Says whether this is no command but a line of HTTP: a browser was made to send us a request, whose body may hold
+/// commands.
+fn speaks_http(call: &Call<'_>) -> bool {
+    call.session.turn == Turn::Sent && (call.args.is(0, "POST") || call.args.is(0, "HOST:"))
+}
+
+fn hang_up(call: &mut Call<'_>) {
+    call.session.closing = true;
+    call.shared.requests.push(Request::Warn(
+        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands, as a page in a \
+         browser would that is to misuse this server. Connection aborted.",
+    ));
 }
 
 fn is_queued(name: &str) -> bool {

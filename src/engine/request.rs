@@ -22,6 +22,8 @@ pub enum Request {
     Shutdown { save: Save, now: bool, force: bool },
     /// A parameter that concerns the host was changed: ports, files, fsync policy.
     Configured(&'static str),
+    /// Write this where people look who run the host.
+    Warn(&'static str),
     /// Hold everything up for as long: DEBUG SLEEP.
     Sleep { until: Time },
     /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.

@@ -165,7 +165,7 @@ impl Host {
                 };
                 self.store.answer(request, answer, self.now);
             }
-            Request::Reload { log: true } | Request::Configured(_) => {
+            Request::Reload { log: true } | Request::Configured(_) | Request::Warn(_) => {
                 self.store.answer(request, Answer::Done, self.now);
             }
             Request::Shutdown { .. } => {

@@ -63,6 +63,7 @@ impl Server {
                     self.store.answer(id, Answer::Failed(text), now);
                 }
             }
+            Request::Warn(text) => self.log.warning(format_args!("{text}")),
             Request::Configured(name) => self.configured(name, now),
             Request::Sleep { until } => {
                 self.clock.sleep_until(until);

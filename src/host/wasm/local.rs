@@ -271,6 +271,8 @@ impl Local {
                 self.store.answer(id, Answer::Done, until);
                 self.collect(SessionId::default());
             }
+            // A page has nobody who reads a log; its own code can't send what is warned of.
+            Request::Warn(_) => {}
         }
     }
 
