@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::{Caller, FAREWELL, Office, origin, websocket};
+use super::origin::{self, Standing};
+use super::{Caller, FAREWELL, Office, websocket};
 use crate::host::native::bell::News;
 
 type Context = State<(Arc<Office>, Caller)>;
@@ -41,14 +42,22 @@ async fn front(
     }
 }
 
-async fn upgrade(State((office, caller)): Context, headers: HeaderMap, asked: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State((office, mut caller)): Context,
+    headers: HeaderMap,
+    asked: WebSocketUpgrade,
+) -> Response {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("null"));
     let (origin, host) = (text(header::ORIGIN), text(header::HOST));
-    if !origin::is_allowed(origin, host, &office.config.ws_origins) {
-        let origin = origin.unwrap_or_default();
-        office.log.verbose(format_args!("Refused a page of {origin} (addr={})", caller.peer.address));
-        return (StatusCode::FORBIDDEN, "Pages of this origin may not connect; see ws-origins.\n")
-            .into_response();
+    match origin::judge(origin, host, &office.config.ws_origins) {
+        Standing::Known => {}
+        Standing::Stranger => caller.foreign = true,
+        Standing::Refused => {
+            let origin = origin.unwrap_or_default();
+            office.log.verbose(format_args!("Refused a page of {origin} (addr={})", caller.peer.address));
+            let text = "Pages of this origin may not connect; see ws-origins.\n";
+            return (StatusCode::FORBIDDEN, text).into_response();
+        }
     }
     let longest = usize::try_from(office.config.ws_max_message_size.get()).unwrap_or(usize::MAX);
     asked
@@ -77,9 +86,11 @@ async fn health(State((office, _)): Context) -> Response {
     }
 }
 
-async fn metrics(State((office, caller)): Context) -> Response {
+async fn metrics(State((office, caller)): Context, headers: HeaderMap) -> Response {
+    let host = headers.get(header::HOST).map(|value| value.to_str().unwrap_or("null"));
+    let foreign = caller.foreign || origin::is_by_name(host);
     let (answer, answered) = oneshot::channel();
-    office.bell.ring(News::Metrics { foreign: caller.foreign, answer });
+    office.bell.ring(News::Metrics { foreign, answer });
     match timeout(FAREWELL, answered).await {
         Ok(Ok(Some(text))) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
