@@ -217,6 +217,22 @@ fn a_log_without_its_end_is_loaded_if_it_may_be() {
 }
 
 #[test]
+fn a_log_of_one_file_is_taken_over() {
+    let folder = folder();
+    let old = "*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+    fs::write(folder.path().join("appendonly.aof"), old).unwrap();
+    let server = Server::start(folder.path(), LOG);
+    assert_eq!(server.cli(&["-n", "2", "INCR", "a"]), "2\n");
+    server.terminate();
+    assert_eq!(
+        files_of_log(folder.path()),
+        ["appendonly.aof", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
+    );
+    check_aof(folder.path());
+    assert_eq!(Server::redis(folder.path(), LOG).cli(&["-n", "2", "GET", "a"]), "2\n");
+}
+
+#[test]
 fn redis_server_opens_our_files_and_we_open_its() {
     let folder = folder();
     let fill = |server: &Server, name: &str| {

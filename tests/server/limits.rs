@@ -115,7 +115,24 @@ fn input_waits_only_up_to_its_limit() {
     // The server may end the connection while this is on its way.
     let _ = std::io::Write::write_all(client.stream(), &vec![b'x'; 2_500_000]);
     client.expect_end("");
+
+    // The same holds for what follows a command that waits.
+    let mut client = server.client();
+    client.send("BLPOP queue 0\r\n");
+    let _ = std::io::Write::write_all(client.stream(), "PING\r\n".repeat(1_000_000).as_bytes());
+    client.expect_end("");
     server.client().call("PING", "+PONG\r\n");
+}
+
+#[test]
+fn a_browser_is_not_made_to_send_commands() {
+    let folder = folder();
+    let mut server = Server::start(folder.path(), &[]);
+    let mut client = server.client();
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nSET a 1\r\n");
+    client.expect_end("");
+    server.wait_for("# Possible SECURITY ATTACK detected.");
+    assert_eq!(server.cli(&["EXISTS", "a"]), "0\n");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Write for Link {
     }
 }
 
-/// An output buffer that grew beyond this is given back once it is sent.
+/// A buffer that grew beyond this is given back once it is empty.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 /// A client's connection.
@@ -103,6 +103,14 @@ pub enum Sent {
 impl Connection {
     pub fn new(link: Link) -> Self {
         Self { link, rest: vec![], sent: 0, full: false, closing: false, over_since: None }
+    }
+
+    /// Forgets input that the engine has taken.
+    pub fn took(&mut self, taken: usize) {
+        self.rest.drain(..taken);
+        if self.rest.is_empty() && self.rest.capacity() > KEPT_CAPACITY {
+            self.rest = Vec::new();
+        }
     }
 
     /// Says that the socket has room; returns whether that is news.

@@ -93,7 +93,7 @@ impl Server {
     fn resume(&mut self, id: SessionId, now: Time) {
         if let Some(connection) = self.connections.get_mut(&id) {
             let taken = self.store.receive(id, &connection.rest, now);
-            connection.rest.drain(..taken);
+            connection.took(taken);
         }
     }
 

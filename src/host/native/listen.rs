@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -53,14 +53,21 @@ impl Listener {
                 let (stream, address) = listener.accept()?;
                 prepare(&stream, config)?;
                 let local_address = stream.local_addr()?.to_string();
-                let peer = Peer { address: address.to_string(), local_address, ..Peer::default() };
+                let descriptor = stream.as_raw_fd().into();
+                let peer =
+                    Peer { address: address.to_string(), local_address, descriptor, ..Peer::default() };
                 Ok((Link::Tcp(stream), peer, !address.ip().to_canonical().is_loopback()))
             }
             Listener::Unix { listener, path } => {
                 let (stream, _) = listener.accept()?;
                 let address = format!("{path}:0");
-                let peer =
-                    Peer { local_address: address.clone(), address, unix_socket: true, ..Peer::default() };
+                let peer = Peer {
+                    local_address: address.clone(),
+                    address,
+                    unix_socket: true,
+                    descriptor: stream.as_raw_fd().into(),
+                    ..Peer::default()
+                };
                 Ok((Link::Unix(stream), peer, false))
             }
         }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::engine::{Config, REDIS_VERSION};
 
 use log::Log;
-use options::{Asked, Failure};
+use options::{Asked, Failure, Sources};
 use server::Server;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -75,7 +75,7 @@ pub fn run(words: &[String]) -> ExitCode {
         eprintln!("\nCan't open the log file: {}", options::plain(&error));
         return ExitCode::FAILURE;
     }
-    match serve(config, sources.test_clock, &log) {
+    match serve(config, &sources, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             log.warning(format_args!("{text}"));
@@ -84,7 +84,7 @@ pub fn run(words: &[String]) -> ExitCode {
     }
 }
 
-fn serve(config: Config, test_clock: bool, log: &Arc<Log>) -> Result<(), String> {
+fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String> {
     if config.daemonize {
         return Err("daemonize is not supported: let a service manager run it, or a shell's &.".into());
     }
@@ -94,7 +94,8 @@ fn serve(config: Config, test_clock: bool, log: &Arc<Log>) -> Result<(), String>
     let unixsocket = config.unixsocket.clone();
     let has_tcp =
         [config.port.get(), config.tls_port.get(), config.ws_port.get()].iter().any(|port| *port > 0);
-    let mut server = Server::new(config, test_clock, log.clone())?;
+    let mut server = Server::new(config, sources.test_clock, log.clone())?;
+    server.tell_file(sources.file.as_deref());
     server.heed_signals()?;
     server.listen()?;
     server.load()?;

@@ -108,6 +108,12 @@ impl Server {
         })
     }
 
+    /// Says which file the configuration comes from, for INFO.
+    pub fn tell_file(&mut self, file: Option<&str>) {
+        let path = file.and_then(|file| std::path::absolute(file).ok()).unwrap_or_default();
+        self.store.engine_mut().shared_mut().host.config_file = path.to_string_lossy().into_owned();
+    }
+
     /// Lets the signals that end a program end it in order.
     pub fn heed_signals(&mut self) -> Result<(), String> {
         let signals = Signals::register(&self.poll, SIGNALS);
@@ -311,6 +317,15 @@ impl Server {
                 Ok(0) => return self.ended.push(id),
                 Ok(n) => {
                     take_in(&mut self.store, id, connection, &self.input[..n], now);
+                    // The engine sees to commands that don't end; it does not see what follows one that waits.
+                    let limit = self.store.engine().shared().config.client_query_buffer_limit.get();
+                    if connection.rest.len() as u64 > limit {
+                        self.log.warning(format_args!(
+                            "Closing client that reached max query buffer length: id={}",
+                            id.0
+                        ));
+                        return self.drop_connection(id, now);
+                    }
                     if n < self.input.len() && !to_the_end && connection.link.tells_after_less() {
                         return;
                     }
@@ -343,14 +358,13 @@ pub(super) fn is_protected(config: &Config) -> bool {
 
 /// Gives the engine a client's new input, after what it has left of the old.
 fn take_in(store: &mut Store, id: SessionId, connection: &mut Connection, input: &[u8], now: Time) {
-    let rest = &mut connection.rest;
-    if rest.is_empty() {
+    if connection.rest.is_empty() {
         let taken = store.receive(id, input, now);
-        rest.extend_from_slice(&input[taken..]);
+        connection.rest.extend_from_slice(&input[taken..]);
     } else {
-        rest.extend_from_slice(input);
-        let taken = store.receive(id, rest, now);
-        rest.drain(..taken);
+        connection.rest.extend_from_slice(input);
+        let taken = store.receive(id, &connection.rest, now);
+        connection.took(taken);
     }
 }
 
