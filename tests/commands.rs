@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
         trials.push(trial("pipelined", block, |block| in_process(&block.pipelined(), Pieces::Whole)));
         trials.push(trial("bytes", block, |block| in_process(block, Pieces::Bytes)));
+        trials.push(trial("types", block, |block| Ok(support::types::check(block)?)));
         if block.place != Place::Engine && cfg!(feature = "server") {
             for (name, way) in [("tcp", Way::Tcp), ("websocket", Way::WebSocket)] {
                 let redlet = redlet.clone();

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 
 use redlet::engine::Config;
-use redlet::engine::session::Replies;
+use redlet::engine::session::{Replies, Session};
+use redlet::resp::{OwnedArgs, Protocol};
 use redlet::store::{Purpose, Store};
 
 use crate::model::{Model, Told};
 use crate::support::engine::{Host, digest, loaded, replayed};
 use crate::support::printed::printed;
+use crate::support::reply_type;
 use crate::support::words::{quote, to_resp};
 use crate::workload::{Drawn, Workload};
 
@@ -97,7 +99,8 @@ impl Run {
         let plain = self.is_plain(client);
         // A push may be taken by a client that waits.
         let alone = self.host.store.engine().shared().waits.is_empty();
-        let db = self.selected(client);
+        let db = self.session(client).map_or(0, |session| session.db);
+        let resp3 = self.speaks_resp3(client);
         let at = if self.workload.once_in(4) { self.workload.below(bytes.len() as u64) as usize } else { 0 };
         self.host.send(client, &bytes[..at]);
         self.host.send(client, &bytes[at..]);
@@ -114,6 +117,9 @@ impl Run {
         let waits = text.is_empty();
         if drawn.valid && NEVER.iter().any(|refusal| text.starts_with(refusal)) {
             return Err(format!("a valid call was refused: {text}"));
+        }
+        if resp3 && self.speaks_resp3(client) && !waits {
+            self.check_type(&drawn.args, &reply)?;
         }
         let told = match drawn.valid && !waits && !closed {
             true => self.model.run(db, &drawn.args, self.host.now),
@@ -230,10 +236,7 @@ impl Run {
 
     /// Whether a call of this client gets one reply, now or when it has waited, and nothing else.
     fn is_plain(&self, client: &str) -> bool {
-        let shared = self.host.store.engine().shared();
-        let Some(id) = self.host.session(client) else { return true };
-        shared.clients.get(id).is_some_and(|client| {
-            let session = &client.session;
+        self.session(client).is_none_or(|session| {
             session.transaction.is_none()
                 && session.waiting.is_none()
                 && session.subscriptions.count() == 0
@@ -242,10 +245,23 @@ impl Run {
         })
     }
 
-    fn selected(&self, client: &str) -> u32 {
-        let shared = self.host.store.engine().shared();
-        let session = self.host.session(client).and_then(|id| shared.clients.get(id));
-        session.map_or(0, |client| client.session.db)
+    fn session(&self, client: &str) -> Option<&Session> {
+        let client = self.host.store.engine().shared().clients.get(self.host.session(client)?)?;
+        Some(&client.session)
+    }
+
+    fn speaks_resp3(&self, client: &str) -> bool {
+        self.session(client).is_some_and(|session| session.protocol == Protocol::Resp3)
+    }
+
+    /// Checks that a reply in RESP3 is of the type that its command's declaration promises.
+    fn check_type(&self, args: &[Vec<u8>], reply: &[u8]) -> Result<(), String> {
+        let args: OwnedArgs = args.iter().map(Vec::as_slice).collect();
+        let table = &self.host.store.engine().shared().table;
+        let Some(place) = table.find(args.as_args()) else { return Ok(()) };
+        let spec = &table.at(place).command.spec;
+        let wrong = reply_type::mismatch(spec.reply, reply);
+        wrong.map_or(Ok(()), |wrong| Err(format!("the reply is declared as {}, but {wrong}", spec.reply)))
     }
 
     fn note(&mut self, line: String) {

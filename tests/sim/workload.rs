@@ -142,6 +142,7 @@ fn weight(group: &str, name: &str) -> u64 {
     match (group, name) {
         (_, name) if RARE.contains(&name) => 1,
         (_, "EXEC") => 40,
+        (_, "HELLO") => 15,
         ("string" | "list" | "generic", _) => 12,
         ("transactions" | "transaction" | "pubsub", _) => 5,
         _ => 2,
