@@ -1,28 +1,28 @@
 // Made from the declarations of the commands by `UPDATE=1 cargo test --features docs --test generated`.
-import type { Argument, Key, Value } from "./values.js";
+import type { Argument, Key, Numeric, Value } from "./values.js";
 
 /** The commands as methods. `S` is what bulk strings are read as. */
 export interface Commands<S = string> {
   /** Adds bytes at the end of a string, which is made if the key does not exist. `APPEND key value` */
   append(key: Key, value: Value): number;
   /** Proves that the connection may use the server. `AUTH [username] password` */
-  auth(...options: Argument[]): "OK";
+  auth(...args: Argument[]): "OK";
   /** Has the log written anew, as short as it can be, while other commands run. `BGREWRITEAOF` */
   bgrewriteaof(): S;
   /** Has a snapshot taken while other commands run. `BGSAVE [SCHEDULE]` */
-  bgsave(...options: Argument[]): S;
+  bgsave(...options: ({ SCHEDULE?: boolean } | Value)[]): S;
   /** Moves an element from an end of one list to an end of another; waits if there is none. `BLMOVE source:key destination:key <LEFT|RIGHT> <LEFT|RIGHT> timeout` */
-  blmove(source: Key, destination: Key, ...options: Argument[]): S | null;
+  blmove(source: Key, destination: Key, which: "LEFT" | "RIGHT", which2: "LEFT" | "RIGHT", timeout: Numeric): S | null;
   /** Takes elements from an end of the first of several lists that exists; waits if there is none. `BLMPOP timeout numkeys key... <LEFT|RIGHT> [COUNT count]` */
-  blmpop(timeout: number, numkeys: number, ...options: Argument[]): [key: S, elements: S[]] | null;
+  blmpop(timeout: Numeric, numkeys: Numeric, ...args: Argument[]): [key: S, elements: S[]] | null;
   /** Takes the first element of the first of several lists that exists; waits if there is none. `BLPOP key... timeout` */
-  blpop(...options: Argument[]): [key: S, element: S] | null;
+  blpop(...args: [...keys: (Key | readonly Key[])[], timeout: Numeric]): [key: S, element: S] | null;
   /** Takes the last element of the first of several lists that exists; waits if there is none. `BRPOP key... timeout` */
-  brpop(...options: Argument[]): [key: S, element: S] | null;
+  brpop(...args: [...keys: (Key | readonly Key[])[], timeout: Numeric]): [key: S, element: S] | null;
   /** Moves the last element of one list to the front of another; waits if there is none. `BRPOPLPUSH source:key destination:key timeout` */
-  brpoplpush(source: Key, destination: Key, timeout: number): S | null;
+  brpoplpush(source: Key, destination: Key, timeout: Numeric): S | null;
   /** Says whether the keys of the next command are tracked. `CLIENT CACHING <YES|NO>` */
-  clientCaching(...options: Argument[]): "OK";
+  clientCaching(which: "YES" | "NO"): "OK";
   /** Returns the name of the connection. `CLIENT GETNAME` */
   clientGetname(): S | null;
   /** Returns the connection that gets this one's messages about changed keys. `CLIENT GETREDIR` */
@@ -34,137 +34,137 @@ export interface Commands<S = string> {
   /** Describes the connection. `CLIENT INFO` */
   clientInfo(): S;
   /** Ends connections. `CLIENT KILL <ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>>...>` */
-  clientKill(...options: Argument[]): "OK" | number;
+  clientKill(...args: Argument[]): "OK" | number;
   /** Describes all connections, or some. `CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|ID client-id:integer...]` */
-  clientList(...options: Argument[]): S;
+  clientList(...options: ({ TYPE?: "NORMAL" | "MASTER" | "REPLICA" | "PUBSUB"; ID?: readonly Numeric[] } | Value)[]): S;
   /** Spares the connection when memory for connections is full. `CLIENT NO-EVICT <ON|OFF>` */
-  clientNoEvict(...options: Argument[]): "OK";
+  clientNoEvict(which: "ON" | "OFF"): "OK";
   /** Lets the connection read keys without making them look used. `CLIENT NO-TOUCH <ON|OFF>` */
-  clientNoTouch(...options: Argument[]): "OK";
+  clientNoTouch(which: "ON" | "OFF"): "OK";
   /** Leaves out replies: all, or the next one. `CLIENT REPLY <ON|OFF|SKIP>` */
-  clientReply(...options: Argument[]): "OK";
+  clientReply(which: "ON" | "OFF" | "SKIP"): "OK";
   /** Tells which library speaks, and its version. `CLIENT SETINFO <LIB-NAME libname|LIB-VER libver>` */
-  clientSetinfo(...options: Argument[]): "OK";
+  clientSetinfo(...args: Argument[]): "OK";
   /** Gives the connection a name. `CLIENT SETNAME connection-name` */
   clientSetname(connectionName: Value): "OK";
   /** Tells the connection when keys that it has read are changed. `CLIENT TRACKING <ON|OFF> [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] [NOLOOP]` */
-  clientTracking(...options: Argument[]): "OK";
+  clientTracking(which: "ON" | "OFF", ...options: ({ REDIRECT?: Numeric; BCAST?: boolean; OPTIN?: boolean; OPTOUT?: boolean; NOLOOP?: boolean } | Value)[]): "OK";
   /** Returns what the connection asked to be told of changed keys. `CLIENT TRACKINGINFO` */
   clientTrackinginfo(): Record<string, unknown>;
   /** Ends the wait of another connection. `CLIENT UNBLOCK client-id:integer [TIMEOUT|ERROR]` */
-  clientUnblock(clientId: number, ...options: Argument[]): number;
+  clientUnblock(clientId: Numeric, ...options: ({ TIMEOUT?: boolean; ERROR?: boolean } | Value)[]): number;
   /** Returns the number of commands, subcommands left out. `COMMAND COUNT` */
   commandCount(): number;
   /** Returns the documentation of commands: summaries, versions, costs and arguments. `COMMAND DOCS [command-name...]` */
-  commandDocs(...options: Argument[]): Record<string, unknown>;
+  commandDocs(...args: Argument[]): Record<string, unknown>;
   /** Returns the keys of a whole call. `COMMAND GETKEYS command arg...` */
-  commandGetkeys(command: Value, ...args: Value[]): S[];
+  commandGetkeys(command: Value, ...args: (Value | readonly Value[])[]): S[];
   /** Returns the keys of a whole call, and what it would do with each. `COMMAND GETKEYSANDFLAGS command arg...` */
-  commandGetkeysandflags(command: Value, ...args: Value[]): [key: S, flags: S[]][];
+  commandGetkeysandflags(command: Value, ...args: (Value | readonly Value[])[]): [key: S, flags: S[]][];
   /** Shows what the subcommands do. `COMMAND HELP` */
   commandHelp(): S[];
   /** Returns what commands look like; all of them if none is named. `COMMAND INFO [command-name...]` */
-  commandInfo(...options: Argument[]): unknown[];
+  commandInfo(...args: Argument[]): unknown[];
   /** Returns the names of commands: all, those of an ACL category, or those that match a pattern. `COMMAND LIST [FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]` */
-  commandList(...options: Argument[]): S[];
+  commandList(...args: Argument[]): S[];
   /** Returns parameters by name or pattern, with their values. `CONFIG GET parameter:pattern...` */
-  configGet(...parameters: Value[]): Record<string, S>;
+  configGet(...parameters: (Value | readonly Value[])[]): Record<string, S>;
   /** Shows what the subcommands do. `CONFIG HELP` */
   configHelp(): S[];
   /** Sets the counters that INFO shows to zero. `CONFIG RESETSTAT` */
   configResetstat(): "OK";
   /** Changes parameters, all or none. `CONFIG SET <parameter value>...` */
-  configSet(...options: Argument[]): "OK";
+  configSet(...args: Argument[]): "OK";
   /** Copies a key, with its deadline. `COPY source:key destination:key [DB destination-db:integer] [REPLACE]` */
-  copy(source: Key, destination: Key, ...options: Argument[]): number;
+  copy(source: Key, destination: Key, ...options: ({ DB?: Numeric; REPLACE?: boolean } | Value)[]): number;
   /** Counts the keys of the database. `DBSIZE` */
   dbsize(): number;
   /** Looks inside, and holds things up: for tests. `DEBUG subcommand [arg...]` */
-  debug(subcommand: Value, ...options: Argument[]): unknown;
+  debug(subcommand: Value, ...args: Argument[]): unknown;
   /** Subtracts one from the integer at a key. `DECR key` */
   decr(key: Key): number;
   /** Subtracts a number from the integer at a key. `DECRBY key decrement` */
-  decrby(key: Key, decrement: number): number;
+  decrby(key: Key, decrement: Numeric): number;
   /** Removes keys. `DEL key...` */
-  del(...keys: Key[]): number;
+  del(...keys: (Key | readonly Key[])[]): number;
   /** Returns the message. `ECHO message` */
   echo(message: Value): S;
   /** Counts the keys that exist. `EXISTS key...` */
-  exists(...keys: Key[]): number;
+  exists(...keys: (Key | readonly Key[])[]): number;
   /** Sets a key's deadline, in seconds from now. `EXPIRE key seconds [NX|XX|GT|LT]` */
-  expire(key: Key, seconds: number, ...options: Argument[]): number;
+  expire(key: Key, seconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Sets a key's deadline, in seconds since 1970. `EXPIREAT key unix-time-seconds [NX|XX|GT|LT]` */
-  expireat(key: Key, unixTimeSeconds: number, ...options: Argument[]): number;
+  expireat(key: Key, unixTimeSeconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Returns a key's deadline, in seconds since 1970. `EXPIRETIME key` */
   expiretime(key: Key): number;
   /** Removes the keys of all databases. `FLUSHALL [ASYNC|SYNC]` */
-  flushall(...options: Argument[]): "OK";
+  flushall(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
   /** Removes the keys of the database. `FLUSHDB [ASYNC|SYNC]` */
-  flushdb(...options: Argument[]): "OK";
+  flushdb(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
   /** Returns the string value of a key. `GET key` */
   get(key: Key): S | null;
   /** Returns the string value of a key and removes the key. `GETDEL key` */
   getdel(key: Key): S | null;
   /** Returns the string value of a key and changes its deadline. `GETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]` */
-  getex(key: Key, ...options: Argument[]): S | null;
+  getex(key: Key, ...options: ({ EX?: Numeric; PX?: Numeric; EXAT?: Numeric; PXAT?: Numeric; PERSIST?: boolean } | Value)[]): S | null;
   /** Returns the bytes of a string between two offsets, both included. `GETRANGE key start:integer end:integer` */
-  getrange(key: Key, start: number, end: number): S;
+  getrange(key: Key, start: Numeric, end: Numeric): S;
   /** Sets the string value of a key and returns the former one. `GETSET key value` */
   getset(key: Key, value: Value): S | null;
   /** Agrees on a version of the protocol, and introduces both sides. `HELLO [protover [AUTH username password] [SETNAME clientname]]` */
-  hello(...options: Argument[]): Record<string, unknown>;
+  hello(...args: Argument[]): Record<string, unknown>;
   /** Adds one to the integer at a key. `INCR key` */
   incr(key: Key): number;
   /** Adds a number to the integer at a key. `INCRBY key increment:integer` */
-  incrby(key: Key, increment: number): number;
+  incrby(key: Key, increment: Numeric): number;
   /** Adds a number with a fraction to the number at a key. `INCRBYFLOAT key increment:double` */
-  incrbyfloat(key: Key, increment: number): S;
+  incrbyfloat(key: Key, increment: Numeric): S;
   /** Tells about the server: its version, clients, memory, storage, counters and databases. `INFO [section...]` */
-  info(...options: Argument[]): S;
+  info(...args: Argument[]): S;
   /** Returns all keys whose names match a pattern. `KEYS pattern` */
   keys(pattern: Value): S[];
   /** Tells when the last snapshot that was kept was taken, in seconds since 1970. `LASTSAVE` */
   lastsave(): number;
   /** Returns the longest common subsequence of two strings: bytes that both have in the same order. `LCS key1:key key2:key [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]` */
-  lcs(key1: Key, key2: Key, ...options: Argument[]): S | number | { matches: [[number, number], [number, number], number?][]; len: number };
+  lcs(key1: Key, key2: Key, ...options: ({ LEN?: boolean; IDX?: boolean; MINMATCHLEN?: Numeric; WITHMATCHLEN?: boolean } | Value)[]): S | number | { matches: [[number, number], [number, number], number?][]; len: number };
   /** Returns the element at a place of a list. `LINDEX key index` */
-  lindex(key: Key, index: number): S | null;
+  lindex(key: Key, index: Numeric): S | null;
   /** Puts an element before or behind the first one that equals another. `LINSERT key <BEFORE|AFTER> pivot element` */
-  linsert(key: Key, ...options: Argument[]): number;
+  linsert(key: Key, which: "BEFORE" | "AFTER", pivot: Value, element: Value): number;
   /** Returns the length of a list. `LLEN key` */
   llen(key: Key): number;
   /** Moves an element from an end of one list to an end of another, and returns it. `LMOVE source:key destination:key <LEFT|RIGHT> <LEFT|RIGHT>` */
-  lmove(source: Key, destination: Key, ...options: Argument[]): S | null;
+  lmove(source: Key, destination: Key, which: "LEFT" | "RIGHT", which2: "LEFT" | "RIGHT"): S | null;
   /** Takes elements from an end of the first of several lists that exists. `LMPOP numkeys key... <LEFT|RIGHT> [COUNT count]` */
-  lmpop(numkeys: number, ...options: Argument[]): [key: S, elements: S[]] | null;
+  lmpop(numkeys: Numeric, ...args: Argument[]): [key: S, elements: S[]] | null;
   /** Takes the first element of a list away and returns it, or the first few. `LPOP key [count]` */
-  lpop(key: Key, count?: number): S | null | S[];
+  lpop(key: Key, count?: Numeric): S | null | S[];
   /** Returns the place of an element that equals a value. `LPOS key element [RANK rank] [COUNT num-matches:integer] [MAXLEN len]` */
-  lpos(key: Key, element: Value, ...options: Argument[]): number | null | number[];
+  lpos(key: Key, element: Value, ...options: ({ RANK?: Numeric; COUNT?: Numeric; MAXLEN?: Numeric } | Value)[]): number | null | number[];
   /** Puts elements in front of a list, which is made if the key does not exist. `LPUSH key element...` */
-  lpush(key: Key, ...elements: Value[]): number;
+  lpush(key: Key, ...elements: (Value | readonly Value[])[]): number;
   /** Puts elements in front of a list that exists. `LPUSHX key element...` */
-  lpushx(key: Key, ...elements: Value[]): number;
+  lpushx(key: Key, ...elements: (Value | readonly Value[])[]): number;
   /** Returns the elements of a list between two places, both included. `LRANGE key start stop` */
-  lrange(key: Key, start: number, stop: number): S[];
+  lrange(key: Key, start: Numeric, stop: Numeric): S[];
   /** Removes the elements of a list that equal a value. `LREM key count element` */
-  lrem(key: Key, count: number, element: Value): number;
+  lrem(key: Key, count: Numeric, element: Value): number;
   /** Replaces the element at a place of a list. `LSET key index element` */
-  lset(key: Key, index: number, element: Value): "OK";
+  lset(key: Key, index: Numeric, element: Value): "OK";
   /** Keeps the elements of a list between two places, both included, and removes the others. `LTRIM key start stop` */
-  ltrim(key: Key, start: number, stop: number): "OK";
+  ltrim(key: Key, start: Numeric, stop: Numeric): "OK";
   /** Shows what the subcommands do. `MEMORY HELP` */
   memoryHelp(): S[];
   /** Returns how many bytes a key and its value take. `MEMORY USAGE key [SAMPLES count]` */
-  memoryUsage(key: Key, ...options: Argument[]): number | null;
+  memoryUsage(key: Key, ...options: ({ SAMPLES?: Numeric } | Value)[]): number | null;
   /** Returns the string values of several keys. `MGET key...` */
-  mget(...keys: Key[]): (S | null)[];
+  mget(...keys: (Key | readonly Key[])[]): (S | null)[];
   /** Moves a key to another database, if none has its name there. `MOVE key db` */
-  move(key: Key, db: number): number;
+  move(key: Key, db: Numeric): number;
   /** Sets the string values of several keys at once. `MSET <key value>...` */
-  mset(...options: Argument[]): "OK";
+  mset(...args: Argument[]): "OK";
   /** Sets the string values of several keys, unless any of them exists. `MSETNX <key value>...` */
-  msetnx(...options: Argument[]): number;
+  msetnx(...args: Argument[]): number;
   /** Returns the form in which a value is kept. `OBJECT ENCODING key` */
   objectEncoding(key: Key): S | null;
   /** Returns how often a value was used, on a logarithmic scale. `OBJECT FREQ key` */
@@ -178,15 +178,15 @@ export interface Commands<S = string> {
   /** Takes a key's deadline away. `PERSIST key` */
   persist(key: Key): number;
   /** Sets a key's deadline, in milliseconds from now. `PEXPIRE key milliseconds [NX|XX|GT|LT]` */
-  pexpire(key: Key, milliseconds: number, ...options: Argument[]): number;
+  pexpire(key: Key, milliseconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Sets a key's deadline, in milliseconds since 1970. `PEXPIREAT key unix-time-milliseconds [NX|XX|GT|LT]` */
-  pexpireat(key: Key, unixTimeMilliseconds: number, ...options: Argument[]): number;
+  pexpireat(key: Key, unixTimeMilliseconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Returns a key's deadline, in milliseconds since 1970. `PEXPIRETIME key` */
   pexpiretime(key: Key): number;
   /** Returns PONG, or the message. `PING [message]` */
   ping(message?: Value): "PONG" | S;
   /** Sets the string value of a key that expires after some milliseconds. `PSETEX key milliseconds value` */
-  psetex(key: Key, milliseconds: number, value: Value): "OK";
+  psetex(key: Key, milliseconds: Numeric, value: Value): "OK";
   /** Returns how many milliseconds a key has left. `PTTL key` */
   pttl(key: Key): number;
   /** Sends a message to all who listen to a channel. `PUBLISH channel message` */
@@ -198,13 +198,13 @@ export interface Commands<S = string> {
   /** Counts the patterns that are listened to. `PUBSUB NUMPAT` */
   pubsubNumpat(): number;
   /** Counts who listens to each channel. `PUBSUB NUMSUB [channel...]` */
-  pubsubNumsub(...options: Argument[]): unknown[];
+  pubsubNumsub(...args: Argument[]): unknown[];
   /** Lists the shard channels that somebody listens to. `PUBSUB SHARDCHANNELS [pattern]` */
   pubsubShardchannels(pattern?: Value): S[];
   /** Counts who listens to each shard channel. `PUBSUB SHARDNUMSUB [channel...]` */
-  pubsubShardnumsub(...options: Argument[]): unknown[];
+  pubsubShardnumsub(...args: Argument[]): unknown[];
   /** Ends the connection. `QUIT [arg...]` */
-  quit(...options: Argument[]): "OK";
+  quit(...args: Argument[]): "OK";
   /** Returns a random key. `RANDOMKEY` */
   randomkey(): S | null;
   /** Gives a key another name. `RENAME key newkey:key` */
@@ -214,53 +214,53 @@ export interface Commands<S = string> {
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
   /** Takes the last element of a list away and returns it, or the last few. `RPOP key [count]` */
-  rpop(key: Key, count?: number): S | null | S[];
+  rpop(key: Key, count?: Numeric): S | null | S[];
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */
   rpoplpush(source: Key, destination: Key): S | null;
   /** Puts elements behind a list, which is made if the key does not exist. `RPUSH key element...` */
-  rpush(key: Key, ...elements: Value[]): number;
+  rpush(key: Key, ...elements: (Value | readonly Value[])[]): number;
   /** Puts elements behind a list that exists. `RPUSHX key element...` */
-  rpushx(key: Key, ...elements: Value[]): number;
+  rpushx(key: Key, ...elements: (Value | readonly Value[])[]): number;
   /** Takes a snapshot, and answers when it is kept. `SAVE` */
   save(): "OK";
   /** Goes through the keys of the database in steps. `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` */
-  scan(cursor: number, ...options: Argument[]): [S, S[]];
+  scan(cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric; TYPE?: Value } | Value)[]): [S, S[]];
   /** Changes the database of the connection. `SELECT index` */
-  select(index: number): "OK";
+  select(index: Numeric): "OK";
   /** Sets the string value of a key, whatever it held before. `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]` */
-  set(key: Key, value: Value, ...options: Argument[]): "OK" | S | null;
+  set(key: Key, value: Value, ...options: ({ NX?: boolean; XX?: boolean; GET?: boolean; EX?: Numeric; PX?: Numeric; EXAT?: Numeric; PXAT?: Numeric; KEEPTTL?: boolean } | Value)[]): "OK" | S | null;
   /** Sets the string value of a key that expires after some seconds. `SETEX key seconds value` */
-  setex(key: Key, seconds: number, value: Value): "OK";
+  setex(key: Key, seconds: Numeric, value: Value): "OK";
   /** Sets the string value of a key that does not exist. `SETNX key value` */
   setnx(key: Key, value: Value): number;
   /** Overwrites a part of a string from an offset on. `SETRANGE key offset:integer value` */
-  setrange(key: Key, offset: number, value: Value): number;
+  setrange(key: Key, offset: Numeric, value: Value): number;
   /** Ends the server. `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` */
-  shutdown(...options: Argument[]): "OK";
+  shutdown(...options: ({ NOSAVE?: boolean; SAVE?: boolean; NOW?: boolean; FORCE?: boolean; ABORT?: boolean } | Value)[]): "OK";
   /** Sends a message to all who listen to a shard channel. `SPUBLISH shardchannel message` */
   spublish(shardchannel: Key, message: Value): number;
   /** Returns the length of a string in bytes. `STRLEN key` */
   strlen(key: Key): number;
   /** Returns the bytes of a string between two offsets: the former name of GETRANGE. `SUBSTR key start:integer end:integer` */
-  substr(key: Key, start: number, end: number): S;
+  substr(key: Key, start: Numeric, end: Numeric): S;
   /** Exchanges two databases. `SWAPDB index1:integer index2:integer` */
-  swapdb(index1: number, index2: number): "OK";
+  swapdb(index1: Numeric, index2: Numeric): "OK";
   /** Returns the time: seconds since 1970, and microseconds in the second. `TIME` */
   time(): [S, S];
   /** Makes keys look used. `TOUCH key...` */
-  touch(...keys: Key[]): number;
+  touch(...keys: (Key | readonly Key[])[]): number;
   /** Returns how many seconds a key has left. `TTL key` */
   ttl(key: Key): number;
   /** Returns what type of value a key holds. `TYPE key` */
   type(key: Key): S;
   /** Removes keys, and frees their memory without holding others up. `UNLINK key...` */
-  unlink(...keys: Key[]): number;
+  unlink(...keys: (Key | readonly Key[])[]): number;
   /** Forgets all watched keys. `UNWATCH` */
   unwatch(): "OK";
   /** Waits until replicas have what the connection has written. `WAIT numreplicas:integer timeout:integer` */
-  wait(numreplicas: number, timeout: number): number;
+  wait(numreplicas: Numeric, timeout: Numeric): number;
   /** Makes the next transaction depend on keys. `WATCH key...` */
-  watch(...keys: Key[]): "OK";
+  watch(...keys: (Key | readonly Key[])[]): "OK";
 }
 
 /** The names of all commands, subcommands behind their container's. */

@@ -1,6 +1,9 @@
 /** A string, bytes, or a number that is sent as its decimal text. */
 export type Value = string | Uint8Array | number | bigint;
 
+/** A number, or its text: cursors and large counts are answered as text. */
+export type Numeric = number | bigint | string;
+
 /** A key, as a value: binary-safe. */
 export type Key = string | Uint8Array | number;
 

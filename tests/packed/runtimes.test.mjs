@@ -36,9 +36,10 @@ test("TypeScript finds types for import and for require", () => {
   write("right.mts", PROGRAM);
   write("right.cts", REQUIRING.replace(/const (\{.*\}) = require\((.*)\)/, "import $1 from $2"));
   write("wrong.mts", typed);
+  write("types.mts", readFileSync(new URL("types.mts", import.meta.url), "utf8"));
   const tsc = ["--noEmit", "--strict", "--target", "es2022", "--types", "", "--skipLibCheck", "false"];
   for (const module of ["nodenext", "node20"]) {
-    run("tsc", ...tsc, "--module", module, "right.mts", "right.cts");
+    run("tsc", ...tsc, "--module", module, "right.mts", "right.cts", "types.mts");
   }
   run("tsc", ...tsc, "--module", "esnext", "--moduleResolution", "bundler", "right.mts");
   assert.throws(() => run("tsc", ...tsc, "--module", "nodenext", "wrong.mts"), /status|failed/);

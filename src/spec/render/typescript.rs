@@ -7,7 +7,7 @@ use crate::spec::syntax::Type;
 
 const HEAD: &str = "\
 // Made from the declarations of the commands by `UPDATE=1 cargo test --features docs --test generated`.
-import type { Argument, Key, Value } from \"./values.js\";
+import type { Argument, Key, Numeric, Value } from \"./values.js\";
 
 /** The commands as methods. `S` is what bulk strings are read as. */
 export interface Commands<S = string> {
@@ -57,48 +57,145 @@ fn camel_case(name: &str) -> String {
     })
 }
 
-/// Names the values that come first, as long as their places are fixed; what follows them is taken as it is.
+/// Writes the parameters of a method. Values that come first have names; what is optional behind them is an object with
+/// the words as fields, or the words and values as they are.
 fn parameters(syntax: &'static str) -> String {
-    let mut parameters = vec![];
     let nodes = parse(syntax);
+    let mut parameters = vec![];
     for (i, node) in nodes.iter().enumerate() {
-        let is_last = i + 1 == nodes.len();
-        match &node.what {
-            What::Value { name, ty } if !node.repeated => {
-                parameters.push(format!("{}: {}", camel_case(name), type_of(*ty)));
-            }
-            What::Value { name, ty } if is_last => {
-                parameters.push(format!("...{}: {}[]", plural(name), type_of(*ty)));
-                return parameters.join(", ");
-            }
-            What::Optional(ways) if is_last && !node.repeated => {
-                if let [way] = &ways[..]
-                    && let [Node { what: What::Value { name, ty }, repeated: false }] = &way[..]
-                {
-                    parameters.push(format!("{}?: {}", camel_case(name), type_of(*ty)));
-                } else {
-                    parameters.push("...options: Argument[]".into());
+        let rest = &nodes[i..];
+        if let Some(options) = options(rest) {
+            parameters.push(options);
+        } else if let [node] = rest
+            && let Some((name, ty)) = optional_value(node)
+        {
+            parameters.push(format!("{name}?: {ty}"));
+        } else if let Some((name, ty)) = repeated_value(node) {
+            // What follows a list of any length is named at its end.
+            let behind: Option<Vec<String>> = rest[1..].iter().map(positional).collect();
+            parameters.push(match behind.as_deref() {
+                Some([]) => format!("...{name}: {ty}"),
+                Some(behind) => format!("...args: [...{name}: {ty}, {}]", behind.join(", ")),
+                None => "...args: Argument[]".into(),
+            });
+        } else if let Some(parameter) = positional(node) {
+            parameters.push(parameter);
+            continue;
+        } else {
+            parameters.push("...args: Argument[]".into());
+        }
+        break;
+    }
+    distinct(parameters).join(", ")
+}
+
+/// A value, or a choice of words, that has to be there.
+fn positional(node: &Node) -> Option<String> {
+    match &node.what {
+        _ if node.repeated => None,
+        What::Value { name, ty } => Some(format!("{}: {}", camel_case(name), type_of(*ty))),
+        What::Group(ways) => Some(format!("which: {}", words(ways)?)),
+        What::Word(_) | What::Optional(_) => None,
+    }
+}
+
+fn repeated_value(node: &Node) -> Option<(String, String)> {
+    match &node.what {
+        What::Value { name, ty } if node.repeated => {
+            let ty = type_of(*ty);
+            Some((camel_case(name) + "s", format!("({ty} | readonly {ty}[])[]")))
+        }
+        _ => None,
+    }
+}
+
+fn optional_value(node: &Node) -> Option<(String, &'static str)> {
+    match &node.what {
+        What::Optional(ways) if !node.repeated => match &ways[..] {
+            [way] => match &way[..] {
+                [Node { what: What::Value { name, ty }, repeated: false }] => {
+                    Some((camel_case(name), type_of(*ty)))
                 }
-                return parameters.join(", ");
-            }
-            _ => {
-                parameters.push("...options: Argument[]".into());
-                return parameters.join(", ");
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Writes what is left as options, if each begins with a word.
+fn options(nodes: &[Node]) -> Option<String> {
+    let mut fields: Vec<String> = vec![];
+    for node in nodes {
+        let What::Optional(ways) = &node.what else { return None };
+        for way in ways {
+            let [Node { what: What::Word(word), .. }, values @ ..] = &way[..] else { return None };
+            // The same word twice is more than a field can say: it can be given as it is.
+            if !node.repeated {
+                fields.push(format!("\"{word}\"?: {}", field(values)?));
             }
         }
     }
-    parameters.join(", ")
+    let fields: Vec<String> = fields.iter().map(|field| unquoted(field)).collect();
+    let object = if fields.is_empty() { String::new() } else { format!("{{ {} }} | ", fields.join("; ")) };
+    (!nodes.is_empty()).then(|| format!("...options: ({object}Value)[]"))
 }
 
-fn plural(name: &str) -> String {
-    camel_case(name) + "s"
+/// The type of what follows an option's word.
+fn field(values: &[Node]) -> Option<String> {
+    let value = |node: &Node| match &node.what {
+        What::Value { ty, .. } if node.repeated => Some(format!("readonly {}[]", type_of(*ty))),
+        What::Value { ty, .. } => Some(type_of(*ty).to_string()),
+        What::Group(ways) if !node.repeated => words(ways),
+        _ => None,
+    };
+    match values {
+        [] => Some("boolean".into()),
+        [node] => value(node),
+        _ if values.iter().any(|node| node.repeated) => None,
+        _ => Some(format!("readonly [{}]", values.iter().map(value).collect::<Option<Vec<_>>>()?.join(", "))),
+    }
+}
+
+/// Writes a choice of single words as their union.
+fn words(ways: &[Vec<Node>]) -> Option<String> {
+    let word = |way: &Vec<Node>| match &way[..] {
+        [Node { what: What::Word(word), repeated: false }] => Some(format!("\"{word}\"")),
+        _ => None,
+    };
+    Some(ways.iter().map(word).collect::<Option<Vec<_>>>()?.join(" | "))
+}
+
+/// Takes the quotes off a field's name that needs none.
+fn unquoted(field: &str) -> String {
+    let (name, ty) = field[1..].split_once("\"?: ").expect("written above");
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if plain { format!("{name}?: {ty}") } else { field.to_string() }
+}
+
+/// Numbers names that come again.
+fn distinct(parameters: Vec<String>) -> Vec<String> {
+    let mut seen: Vec<String> = vec![];
+    let number = |parameter: String| {
+        let name = parameter.split([':', '?']).next().unwrap_or_default().to_string();
+        let before = seen.iter().filter(|one| **one == name).count();
+        let end = name.len();
+        seen.push(name);
+        if before == 0 {
+            parameter
+        } else {
+            format!("{}{}{}", &parameter[..end], before + 1, &parameter[end..])
+        }
+    };
+    parameters.into_iter().map(number).collect()
 }
 
 fn type_of(ty: Type) -> &'static str {
     match ty {
         Type::Key => "Key",
         Type::String | Type::Pattern => "Value",
-        Type::Integer | Type::Double | Type::UnixTime => "number",
+        Type::Integer | Type::Double | Type::UnixTime => "Numeric",
     }
 }
 
