@@ -1,5 +1,7 @@
 //! `cargo xtask play`: the playground, served by a redlet-server that it can also talk to.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail};
 
 use crate::program::{free_port, program, run, target};
@@ -18,8 +20,13 @@ pub fn play(args: &[String]) -> Result<()> {
     www::build()?;
     run(program("cargo").args(["build", "--quiet", "--release", "--bin", "redlet-server"]))?;
 
+    let data = target("play");
+    fs::create_dir_all(&data)?;
     println!("the playground is at http://127.0.0.1:{port}/");
-    let mut server = program(&target("release/redlet-server").to_string_lossy());
-    server.args(["--port", &free_port()?.to_string(), "--ws-port", &port.to_string()]);
-    run(server.arg("--www").arg(target("www")))
+    run(program(&target("release/redlet-server").to_string_lossy())
+        .args(["--bind", "127.0.0.1", "--port", &free_port()?.to_string(), "--ws-port", &port.to_string()])
+        .arg("--www")
+        .arg(target("www"))
+        .arg("--dir")
+        .arg(data))
 }
