@@ -54,6 +54,7 @@ export class Core {
   #ended: RedletError | undefined;
   #closing: Promise<void> | undefined;
   #unstored = false;
+  readonly #stores: boolean;
   #storing = new Set<(why: Error) => void>();
   readonly #onStorage: ((event: StorageEvent) => void) | undefined;
   /** What is to be undone when the database is closed. */
@@ -63,6 +64,7 @@ export class Core {
   constructor(module: WebAssembly.Module, options: OpenOptions) {
     this.clock = options.clock ?? Date.now;
     this.#onStorage = options.onStorage;
+    this.#stores = options.storage === "indexeddb";
     const happened = (what: string, text: string) => this.#happened(what, text);
     this.scratch = new Scratch(instantiate(module), parameters(options), this.clock, happened);
   }
@@ -358,8 +360,8 @@ export class Core {
     this.#alarm = at;
     // Timers count whole milliseconds, and take no more than 31 bits of them.
     const timer = setTimeout(() => this.#tick(), Math.min(Math.max(Math.ceil(at - now), 0), 0x7fff_ffff));
-    // Only somebody who waits or listens keeps a process alive.
-    if (this.#listeners.size === 0 && typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    // Only somebody who waits or listens keeps a process alive, and what is still to be stored.
+    if (this.#listeners.size === 0 && !this.#stores && typeof timer === "object") (timer as { unref?(): void }).unref?.();
     this.#timer = timer;
   }
 

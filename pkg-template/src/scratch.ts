@@ -11,6 +11,10 @@ export const Happened = { Nothing: 0, Output: 1, Close: 2, Resume: 3, Shutdown: 
 const encoder = new TextEncoder();
 /** Up to this length a loop over ASCII beats `encodeInto`. */
 const SHORT = 48;
+/** From this length on it is worth counting how many bytes a string takes, rather than making room for the most. */
+const LONG = 1 << 16;
+/** Buffers that are larger are given back after the call. */
+const LARGE = 1 << 20;
 
 /**
  * An engine, and the linear memory through which calls and replies go. Nothing else touches that memory.
@@ -133,7 +137,7 @@ export class Scratch {
     for (let i = 0; i < words.length; i++) most += 3 * words[i]!.length;
     for (let i = 0; i < args.length; i++) {
       const arg = args[i];
-      if (typeof arg === "string") most += 3 * arg.length;
+      if (typeof arg === "string") most += arg.length < LONG ? 3 * arg.length : byteLength(arg);
       else if (arg instanceof Uint8Array) most += arg.length;
       else if (typeof arg === "number" || typeof arg === "bigint") most += 3 * String(arg).length;
       else return this.#pack(at, words, flatten(args, []));
@@ -178,8 +182,8 @@ export class Scratch {
   }
 
   #reserve(at: number, more: number): void {
-    if (at + more <= this.#room) return;
-    this.#room = Math.max(2 * this.#room, at + more, 1 << 12);
+    if (at + more <= this.#room && (this.#room <= LARGE || at > 0)) return;
+    this.#room = at === 0 ? Math.max(more, 1 << 12) : Math.max(2 * this.#room, at + more);
     this.#input = this.engine.input(this.#room);
     this.#refresh();
   }
@@ -193,4 +197,16 @@ export class Scratch {
     this.#bytes = new Uint8Array(this.#memory.buffer);
     this.#words = new Uint32Array(this.#memory.buffer);
   }
+}
+
+/** Returns the length of a string as UTF-8; half a surrogate pair takes as many bytes as what replaces it. */
+function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Each half of a pair counts two of the four bytes, or more than it takes.
+    if (code > 0x7ff) bytes += 2;
+    else if (code > 0x7f) bytes += 1;
+  }
+  return bytes;
 }

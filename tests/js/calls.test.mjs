@@ -114,6 +114,25 @@ test("databases are apart", async (t) => {
   assert.equal(await b.get("key"), null);
 });
 
+test("storage that is not there is no reason to take another", async () => {
+  await assert.rejects(Redlet.open({ storage: "indexeddb" }), { code: "UNAVAILABLE", message: "there is no IndexedDB here" });
+  assert.throws(() => RedletSync.openSync({ storage: "indexeddb" }), { code: "WOULD_WAIT" });
+});
+
+test("what large calls took is given back", (t) => {
+  const db = RedletSync.openSync();
+  const before = db.core.scratch.engine.allocated();
+  const text = "é".repeat(3_000_000);
+  db.set("key", text);
+  assert.equal(db.get("key"), text);
+  assert.equal(db.echo("é\u{1f600}".repeat(100_000)), "é\u{1f600}".repeat(100_000));
+  assert.equal(db.echo("\ud800".repeat(70_000)), "\ufffd".repeat(70_000), "half a pair is replaced");
+  db.del("key");
+  db.ping();
+  const kept = db.core.scratch.engine.allocated() - before;
+  assert.ok(kept < 3_000_000, `${kept} bytes`);
+});
+
 test("options that are wrong are named", async () => {
   await assert.rejects(Redlet.open({ config: { "no-such-parameter": 1 } }), /no-such-parameter/);
   await assert.rejects(Redlet.open({ config: { databases: 0 } }), /databases: argument must be between/);

@@ -329,18 +329,32 @@ test("appendonly can be switched off and on", async (t) => {
   assert.deepEqual(found, ["1", "2", "3"]);
 });
 
-test("a hundred thousand keys are opened", async (t) => {
+test("a hundred thousand keys are saved while the page works, and opened", async (t) => {
   const { page, address } = await openPage(t);
-  await page.evaluate(async () => {
+  const { turns, gap } = await page.evaluate(async () => {
     const db = await redlet.Redlet.open({ storage: "indexeddb" });
     for (let i = 0; i < 100; i++) {
       const pipeline = db.pipeline();
       for (let n = 0; n < 1000; n++) pipeline.set(`key:${1000 * i + n}`, `value ${n}`);
       await pipeline.exec();
     }
+    // Turns of the event loop while the snapshot is written, and the longest time between two.
+    let [turns, gap, last] = [0, 0, performance.now()];
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      turns++;
+      gap = Math.max(gap, performance.now() - last);
+      last = performance.now();
+      port2.postMessage(0);
+    };
+    port2.postMessage(0);
     await db.save();
+    port1.close();
     await db.close();
+    return { turns, gap };
   });
+  assert.ok(turns > 10, `${turns} turns while the snapshot was written`);
+  t.diagnostic(`the page waited for the snapshot for ${gap.toFixed(1)} ms at the most`);
   await load(page, address);
   const { ms, keys } = await page.evaluate(async () => {
     const before = performance.now();

@@ -14,6 +14,9 @@ use crate::engine::{Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
 use crate::store::{Purpose, Store};
 
+/// Bytes of a reply whose memory is not kept for the next ones.
+const LARGE: usize = 1 << 20;
+
 /// Something that happened to a session that did not call. JavaScript knows the numbers, in pkg-template/src/scratch.ts.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -95,7 +98,7 @@ impl Local {
 
     /// Runs the call at the start of the input; returns the length of its reply.
     pub fn call(&mut self, session: u32, now: Time) -> u32 {
-        self.reply.clear();
+        self.begin();
         let id = self.sessions.id(session);
         if self.run(id, 0, now).is_none() {
             self.refuse("ERR malformed call");
@@ -110,7 +113,7 @@ impl Local {
 
     /// Runs calls one behind the other; returns the length of their replies.
     pub fn batch(&mut self, session: u32, count: u32, now: Time) -> u32 {
-        self.reply.clear();
+        self.begin();
         let id = self.sessions.id(session);
         let mut word = 0;
         for _ in 0..count {
@@ -128,7 +131,7 @@ impl Local {
 
     /// Runs the whole commands in the input; returns the length of the replies.
     pub fn receive(&mut self, session: u32, len: u32, now: Time) -> u32 {
-        self.reply.clear();
+        self.begin();
         let id = self.sessions.id(session);
         let input = self.input.bytes();
         let taken = self.store.receive(id, &input[..input.len().min(len as usize)], now);
@@ -215,6 +218,14 @@ impl Local {
         drop(this);
         for settle in keeper.when_closed {
             let _ = settle.call1(&JsValue::NULL, &left_over);
+        }
+    }
+
+    /// Makes room for replies. What a large one took is given back.
+    fn begin(&mut self) {
+        self.reply.clear();
+        if self.reply.capacity() > LARGE {
+            self.reply = Vec::new();
         }
     }
 

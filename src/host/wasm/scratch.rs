@@ -39,6 +39,9 @@ impl Cells {
     }
 }
 
+/// Words of an input that is given back when less is asked for.
+const LARGE: usize = (1 << 20) / 4;
+
 /// What JavaScript writes its calls into.
 #[derive(Default)]
 pub struct Input {
@@ -51,6 +54,9 @@ impl Input {
     /// Makes room for `len` bytes; returns where.
     pub fn reserve(&mut self, len: u32) -> u32 {
         let words = len.div_ceil(4) as usize;
+        if self.words.len() > LARGE.max(2 * words) {
+            self.words = Vec::new();
+        }
         if self.words.len() < words {
             self.words.resize(words, 0);
         }
