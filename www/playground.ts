@@ -6,17 +6,25 @@ import { openServer } from "./parts/server.js";
 import { openScratch, openTab } from "./parts/tab.js";
 
 const byId = (id: string) => document.getElementById(id)!;
+const button = (id: string) => byId(id) as HTMLButtonElement;
 const engines = { tab: openTab, scratch: openScratch, server: openServer };
 type Choice = keyof typeof engines;
+
+/** A place to type at. */
+interface Pane {
+  console: Console;
+  screen: Screen;
+  element: HTMLElement;
+}
 
 const remembered = "redlet-playground-history";
 /** Lines that are remembered. */
 const MOST = 500;
-/** Terminals that fit below one another. */
-const TERMINALS = 3;
+/** Panes that there is room for. */
+const PANES = 3;
 
 const history = recall();
-const consoles: { console: Console; screen: Screen; element: HTMLElement }[] = [];
+const panes: Pane[] = [];
 const panels = new Panels({
   keys: byId("keys"),
   title: byId("keys-name"),
@@ -26,6 +34,8 @@ const panels = new Panels({
 });
 let engine: Engine | undefined;
 let chosen: Choice = "tab";
+/** Where somebody typed last. */
+let current = addPane();
 
 function recall(): string[] {
   try {
@@ -51,24 +61,25 @@ async function choose(choice: Choice): Promise<void> {
     const opened = await engines[choice]();
     await engine?.close();
     chosen = choice;
-    use(opened);
-    say(sentence(opened.about));
+    await use(opened);
   } catch (error) {
     const isLocked = (error as { code?: unknown }).code === "LOCKED";
     say(isLocked ? "This database is open in another tab. Close it there, and try again." : messageOf(error), true);
     byId("offers").hidden = !isLocked;
+    if (engine === undefined) await Promise.all(panes.map(({ console }) => console.attach(undefined)));
   }
-  for (const button of document.querySelectorAll<HTMLInputElement>("#engines input")) {
-    button.checked = button.value === (chosen === "scratch" ? "tab" : chosen);
-  }
+  const shown = chosen === "server" ? "server" : "tab";
+  for (const radio of document.querySelectorAll<HTMLInputElement>("#engines input")) radio.checked = radio.value === shown;
 }
 
-function use(opened: Engine): void {
+async function use(opened: Engine): Promise<void> {
   engine = opened;
-  byId("offers").hidden = true;
   opened.onTrouble = (why) => say(why, true);
-  for (const { console } of consoles) void console.attach(opened);
-  void watch();
+  byId("offers").hidden = true;
+  button("snapshot").disabled = false;
+  await Promise.all(panes.map(({ console }) => console.attach(opened)));
+  say(opened.about.charAt(0).toUpperCase() + opened.about.slice(1));
+  await watch();
 }
 
 function watch(): Promise<void> {
@@ -81,65 +92,74 @@ function say(text: string, isTrouble = false): void {
   status.classList.toggle("trouble", isTrouble);
 }
 
-const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
-function addTerminal(): void {
+function addPane(): Pane {
   const element = document.createElement("div");
   element.className = "pane";
-  element.append(document.createElement("div"));
-  byId("terminals").append(element);
-  const screen = new Screen(element.firstElementChild as HTMLElement, "Commands. Tab completes a name, and leaves an empty line.");
+  const inner = document.createElement("div");
+  element.append(inner);
+  byId("panes").append(element);
+  const screen = new Screen(inner, "Commands. Tab completes a name, and leaves an empty line.");
   const console = new Console(screen, history, {
     ran: () => {
       remember();
       panels.look();
     },
-    selected: (db) => {
-      if (element.contains(document.activeElement) || consoles.length === 1) panels.select(db);
-    },
+    selected: () => panels.select(current.console.db),
     authenticated: () => void watch(),
   });
-  element.addEventListener("focusin", () => panels.select(console.db));
-  consoles.push({ console, screen, element });
-  countTerminals();
-  void console.attach(engine);
-  screen.terminal.focus();
+  const pane = { console, screen, element };
+  element.addEventListener("focusin", () => {
+    current = pane;
+    panels.select(console.db);
+  });
+  panes.push(pane);
+  countPanes();
+  return pane;
 }
 
-function removeTerminal(): void {
-  const last = consoles.pop();
-  if (last === undefined) return;
-  last.console.close();
-  last.screen.close();
-  last.element.remove();
-  countTerminals();
-  consoles.at(-1)?.screen.terminal.focus();
+function removePane(): void {
+  const { console, screen, element } = panes.pop()!;
+  console.close();
+  screen.close();
+  element.remove();
+  countPanes();
+  panes.at(-1)!.screen.terminal.focus();
 }
 
-function countTerminals(): void {
-  (byId("add") as HTMLButtonElement).disabled = consoles.length >= TERMINALS;
-  (byId("remove") as HTMLButtonElement).disabled = consoles.length <= 1;
+function countPanes(): void {
+  button("add").disabled = panes.length >= PANES;
+  button("remove").disabled = panes.length <= 1;
 }
 
 byId("engines").addEventListener("change", (event) => {
   void choose((event.target as HTMLInputElement).value as Choice);
 });
-byId("again").addEventListener("click", () => void choose("tab"));
-byId("scratch").addEventListener("click", () => void choose("scratch"));
-byId("add").addEventListener("click", addTerminal);
-byId("remove").addEventListener("click", removeTerminal);
-byId("snapshot").addEventListener("click", async () => {
+button("again").addEventListener("click", () => void choose("tab"));
+button("scratch").addEventListener("click", () => void choose("scratch"));
+button("interrupt").addEventListener("click", () => {
+  current.console.editor.feed("\x03");
+  current.screen.terminal.focus();
+});
+button("add").addEventListener("click", () => {
+  const { console, screen } = addPane();
+  void console.attach(engine);
+  screen.terminal.focus();
+});
+button("remove").addEventListener("click", removePane);
+button("snapshot").addEventListener("click", async () => {
   const reply = await panels.call("BGSAVE").catch(() => undefined);
   if (reply?.kind === "error") say(reply.text, true);
   panels.look();
 });
 panels.onShow = (line) => {
-  const { console, screen } = consoles[0]!;
-  console.editor.feed(`\x15${line}\r`);
-  screen.terminal.focus();
+  current.console.editor.feed(`\x15${line}\r`);
+  current.screen.terminal.focus();
 };
 
-addTerminal();
-consoles[0]!.console.editor.print(["Type a command, or `help`. Tab completes, Ctrl-C ends a wait."]);
+current.console.editor.print(["Type a command, or help. Tab completes, Ctrl-C ends a wait."]);
+current.screen.terminal.focus();
 await choose("tab");

@@ -1,5 +1,5 @@
-/** Debian's Chromium on a profile of its own, with the built package served to it. */
-import { createReadStream, mkdtempSync, readlinkSync, rmSync } from "node:fs";
+/** Debian's Chromium on a profile of its own, with the built package, or the site, served to it. */
+import { createReadStream, existsSync, mkdtempSync, readlinkSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -7,16 +7,24 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const dist = fileURLToPath(new URL("../../target/npm/dist", import.meta.url));
-const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm" };
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
 
-/** Serves the package and an empty page; returns the page's address. */
-export async function serve(t) {
+/** Serves a folder as the plainest file server would, with an empty page if it has none; returns the page's address. */
+export async function serve(t, folder = dist) {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, "http://localhost");
-    if (pathname === "/") {
+    let { pathname } = new URL(request.url, "http://localhost");
+    if (pathname === "/") pathname = "/index.html";
+    if (pathname === "/index.html" && !existsSync(join(folder, pathname))) {
       return response.setHeader("content-type", "text/html").end("<!doctype html><link rel=icon href=data:,>");
     }
-    const file = createReadStream(join(dist, pathname));
+    const file = createReadStream(join(folder, pathname));
     file.on("open", () => response.setHeader("content-type", TYPES[extname(pathname)] ?? "text/plain"));
     file.on("error", () => response.writeHead(404).end());
     file.pipe(response);
@@ -36,13 +44,18 @@ export function makeProfile(t) {
   return profile;
 }
 
-/** Starts the browser on a profile and opens the page, with the package as `redlet`. */
-export async function start(profile, address) {
+/** Starts the browser on a profile. */
+export async function launch(profile) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   });
-  const page = context.pages()[0] ?? (await context.newPage());
+  return { context, page: context.pages()[0] ?? (await context.newPage()) };
+}
+
+/** Starts the browser on a profile and opens the page, with the package as `redlet`. */
+export async function start(profile, address) {
+  const { context, page } = await launch(profile);
   await load(page, address);
   return { context, page };
 }

@@ -44,19 +44,19 @@ export function hint(line: string): string {
   return (isEnded ? "" : " ") + show(items);
 }
 
-const bold = (text: string) => `\x1b[1m${text}\x1b[0m`;
-const quiet = (text: string) => `\x1b[90m${text}\x1b[0m`;
-const label = (text: string) => `\x1b[33m${text}:\x1b[0m`;
+const bold = (text: string) => `\x1b[1m${text}\x1b[22m`;
+const quiet = (text: string) => `\x1b[90m${text}\x1b[39m`;
+const label = (text: string) => `\x1b[33m${text}:\x1b[39m`;
 
-/** Returns the lines of `help NAME`, `help @GROUP` and `help`. */
-export function help(topic: string): string[] {
+/** Returns the lines of `help NAME`, `help @GROUP` and `help`, for a terminal of so many columns. */
+export function help(topic: string, columns: number): string[] {
   const wanted = topic.trim().replace(/\s+/g, " ").toUpperCase();
-  if (wanted === "") return introduction;
   const found = wanted.startsWith("@")
     ? commands.filter(({ group }) => group === wanted.slice(1).toLowerCase())
     : commands.filter(({ name }) => name === wanted || name.startsWith(`${wanted} `));
-  if (found.length === 0) return [`There is no help for ${topic.trim()}.`];
-  return ["", ...found.flatMap(explanation), ...(found.length === 1 ? details(found[0]!) : [])];
+  if (wanted !== "" && found.length === 0) return [`There is no help for ${topic.trim()}.`];
+  const text = wanted === "" ? introduction : ["", ...found.flatMap(explanation), ...(found.length === 1 ? details(found[0]!) : [])];
+  return text.flatMap((line) => wrapped(line, columns));
 }
 
 function explanation(command: Command): string[] {
@@ -75,15 +75,35 @@ function details({ text }: Command): string[] {
   const shown: string[] = [];
   for (const line of text.split("\n")) {
     if (line.startsWith("```")) isExample = !isExample;
-    else shown.push(isExample ? `    ${quiet(line)}` : `  ${line}`.trimEnd());
+    else shown.push(isExample ? `    ${quiet(line)}` : `  ${line.replace(/`([^`]*)`/g, (_, word) => bold(word))}`.trimEnd());
   }
   return text === "" ? [] : [...shown, ""];
 }
 
+/** Breaks a line between words, and indents what follows as it begins. */
+function wrapped(line: string, columns: number): string[] {
+  const indent = /^ */.exec(line)![0];
+  const rows: string[] = [];
+  let row = indent;
+  let length = indent.length;
+  for (const word of line.trimStart().split(" ")) {
+    const more = word.replace(/\x1b\[\d+m/g, "").length;
+    if (length > indent.length && length + more > columns) {
+      rows.push(row.trimEnd());
+      row = indent;
+      length = indent.length;
+    }
+    row += `${word} `;
+    length += more + 1;
+  }
+  return [...rows, row.trimEnd()];
+}
+
 const introduction = [
-  "To learn about commands type:",
-  '      "help @<group>" for the commands of a group: ' + groups.join(", "),
-  '      "help <command>" for one of them',
-  '      "help " and Tab for what there is',
-  'Tab completes names. The arrows bring back what was typed before. Ctrl-C ends a wait, "clear" clears.',
+  "To learn about commands type",
+  `  help @group    for the commands of a group: ${groups.join(", ")}`,
+  "  help command   for one of them",
+  "and Tab behind `help ` for what there is.",
+  "",
+  "Tab completes names, the arrows bring back what was typed, Ctrl-C ends a wait, and clear clears.",
 ];

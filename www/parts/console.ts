@@ -19,6 +19,7 @@ export interface Page {
 /** A client at work: lines that are typed, calls that are made of them, and what the prompt shows of its state. */
 export class Console {
   readonly editor: Editor;
+  readonly #screen: Screen;
   readonly #page: Page;
   #engine: Engine | undefined;
   #connection: Connection | undefined;
@@ -29,6 +30,7 @@ export class Console {
   #cancel: (() => void) | undefined;
 
   constructor(screen: Screen, history: string[], page: Page) {
+    this.#screen = screen;
     this.#page = page;
     this.editor = new Editor(screen.terminal, { completions, hint }, history);
     this.editor.onLine = (line) => this.#run(line);
@@ -68,7 +70,7 @@ export class Console {
     if (words === undefined) return ["Invalid argument(s)"];
     const [name = "", ...rest] = words.map((word) => new TextDecoder().decode(word));
     const lower = name.toLowerCase();
-    if (lower === "help" || lower === "?") return help(rest.join(" "));
+    if (lower === "help" || lower === "?") return help(rest.join(" "), this.#screen.terminal.cols);
     if (lower === "clear" && rest.length === 0) {
       this.editor.clear();
       return [];

@@ -15,7 +15,7 @@ export class Editor {
   onLine: (line: string) => Promise<void> = async () => {};
   /** Gets Ctrl-C while a line is being dealt with. */
   onInterrupt: () => void = () => {};
-  prompt = "> ";
+  prompt = "";
   readonly #terminal: Terminal;
   readonly #advice: Advice;
   readonly #history: string[];

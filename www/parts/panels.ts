@@ -53,6 +53,7 @@ export class Panels {
     this.#about = engine?.about ?? "";
     this.#show([], "");
     this.#places.storage.replaceChildren();
+    this.#places.none.hidden = true;
     if (engine === undefined) return;
     const connection = await engine.connect();
     connection.onMessage = () => this.look();
@@ -213,7 +214,7 @@ function snapshotRows(info: Map<string, string>): HTMLElement[][] {
   const taken = Number(info.get("rdb_last_save_time") ?? 0);
   const isRunning = info.get("rdb_bgsave_in_progress") === "1";
   const hasFailed = info.get("rdb_last_bgsave_status") === "err";
-  const moment = taken > 0 ? new Date(taken * 1000).toLocaleTimeString() : "none yet";
+  const moment = info.get("rdb_saves") === "0" ? "none since opening" : new Date(taken * 1000).toLocaleTimeString();
   const changes = info.get("rdb_changes_since_last_save") ?? "";
   return [
     row("Last snapshot", isRunning ? "being taken…" : hasFailed ? `${moment}, the last one failed` : moment),

@@ -32,7 +32,9 @@ export class Screen {
     this.terminal.loadAddon(this.#fit);
     this.terminal.attachCustomKeyEventHandler((event) => !this.#isForBrowser(event));
     this.terminal.open(element);
-    this.terminal.textarea?.setAttribute("aria-label", label);
+    const textarea = this.terminal.textarea!;
+    textarea.setAttribute("aria-label", label);
+    this.#takeTyped(textarea);
     this.#fit.fit();
     this.#observer = new ResizeObserver(() => {
       this.#fit.fit();
@@ -44,6 +46,20 @@ export class Screen {
   close(): void {
     this.#observer.disconnect();
     this.terminal.dispose();
+  }
+
+  /**
+   * Takes text that no key brings, such as a picker's emoji: for the sake of screen readers xterm leaves that alone, since
+   * it can't tell it from the echo of a key.
+   */
+  #takeTyped(textarea: HTMLTextAreaElement): void {
+    let isKey = false;
+    textarea.addEventListener("keydown", () => void (isKey = true), true);
+    textarea.addEventListener("keyup", () => void (isKey = false), true);
+    textarea.addEventListener("input", (event) => {
+      const { inputType, data, isComposing } = event as InputEvent;
+      if (inputType === "insertText" && data && !isKey && !isComposing) this.terminal.input(data);
+    });
   }
 
   /** Copying what is selected, pasting, and leaving the terminal. */

@@ -2,8 +2,8 @@
 //! run tells everything.
 //!
 //! Tests find what was built in fixed places: target/pkg (wasm-bindgen's output), target/npm (the package as npm would
-//! unpack it), target/pack/redlet.tgz (the same, packed), target/www (the site). `REDLET_LONG=1` asks them for larger
-//! counts; `CHROMIUM` and `PYTHON` name programs where there are several.
+//! unpack it), target/pack/redlet.tgz (the same, packed), target/www (the site), target/debug/redlet-server.
+//! `REDLET_LONG=1` asks them for larger counts; `CHROMIUM` and `PYTHON` name programs where there are several.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -46,7 +46,8 @@ const STAGES: &[Stage] = &[
     },
     Stage { name: "package", needs: &["wasm"], run: |_| one(package::make().map(drop)) },
     Stage { name: "www", needs: &["package"], run: |_| one(www::check().and_then(|()| www::build())) },
-    Stage { name: "js", needs: &["www"], run: |options| node_tests("tests/js", options) },
+    Stage { name: "server", needs: &["setup"], run: |_| one(run(program("cargo").args(SERVER))) },
+    Stage { name: "js", needs: &["www", "server"], run: |options| node_tests("tests/js", options) },
     Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
@@ -56,6 +57,8 @@ const NATIVE: &[&str] = &["--workspace", "--all-targets", "--all-features"];
 const WASM: &[&str] = &["--lib", "--no-default-features", "--target", "wasm32-unknown-unknown"];
 /// In the profile that built the running xtask, or its dependencies would be compiled twice.
 const XTASK: &[&str] = &["--package", "xtask", "--profile", "dev"];
+/// With the features of the Rust tests, which use the same program.
+const SERVER: &[&str] = &["build", "--quiet", "--bin", "redlet-server", "--all-features"];
 const RUST: &[&str] = &["--no-fail-fast", "--all-features"];
 
 /// What became of a stage.
