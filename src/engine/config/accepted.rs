@@ -40,6 +40,7 @@ macro_rules! accepted {
             name: $name,
             alias: [$(Some($alias),)? None][0],
             default: $default,
+            #[cfg(feature = "docs")]
             doc: $doc,
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: matches!($check, Words | Only(..)),

@@ -20,6 +20,8 @@ pub struct Parameter {
     pub alias: Option<&'static str>,
     /// In the words of a redis.conf file.
     pub default: &'static str,
+    /// What it is for, in a sentence or two.
+    #[cfg(feature = "docs")]
     pub doc: &'static str,
     pub changes: Changes,
     /// Whether a line of a redis.conf may give it several values.
@@ -67,6 +69,7 @@ macro_rules! parameters {
             name: $name,
             alias: [$(Some($alias),)? None][0],
             default: $default,
+            #[cfg(feature = "docs")]
             doc: concat!($($doc,)+),
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: <$type as Setting>::MANY,
