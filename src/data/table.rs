@@ -213,7 +213,12 @@ impl<T: Keyed> Table<T> {
 
     /// Drops all entries and gives their memory back.
     pub fn clear(&mut self) {
-        *self = Self::with_max_depth(self.key, self.max_depth);
+        *self = self.emptied();
+    }
+
+    /// Makes an empty table that hashes as this one does.
+    pub fn emptied(&self) -> Self {
+        Self::with_max_depth(self.key, self.max_depth)
     }
 
     /// Visits every entry in order of position.

@@ -12,10 +12,8 @@
 //!
 //! What is kept of a value that is changed in place is a clone of all of it; one that is overwritten or removed moves.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use crate::base::bytes::Bytes;
-use crate::data::entry::Entry;
+use crate::data::entry::{Entry, NewValue};
 use crate::data::table::Table;
 
 use super::{Database, DatabaseId};
@@ -32,7 +30,7 @@ pub struct Freeze {
     databases: Vec<Frozen>,
     /// Whose table the walk is in.
     at: usize,
-    kept: VecDeque<(DatabaseId, Entry)>,
+    kept: Vec<(DatabaseId, Entry)>,
     busy: Option<Busy>,
 }
 
@@ -45,12 +43,11 @@ struct Frozen {
 }
 
 /// How far the walk has come in a database.
-#[derive(Default)]
 struct Front {
     /// Lower positions are written.
     reached: u64,
-    /// Hashes and keys, at `reached` or further on, that the walk is to pass over.
-    marked: BTreeSet<(u64, Bytes)>,
+    /// The keys that the walk is to pass over. Those before `reached` say nothing any more.
+    marked: Table<Entry>,
 }
 
 /// What was known of a database when the point in time was set.
@@ -87,11 +84,11 @@ impl Freeze {
         for (db, database) in dbs.iter().enumerate() {
             let facts =
                 Facts { db: db as u32, keys: database.len() as u64, volatile: database.volatile() as u64 };
-            let frozen = Frozen { facts, front: Front::default(), aside: None };
+            let frozen = Frozen { facts, front: Front::of(&database.table), aside: None };
             databases[database.id.0 as usize] = Some(frozen);
         }
         let databases = databases.into_iter().map(|frozen| frozen.expect("identities are dense")).collect();
-        Self { databases, at: 0, kept: VecDeque::new(), busy: None }
+        Self { databases, at: 0, kept: Vec::new(), busy: None }
     }
 
     /// Returns whether what a key holds must be kept before it changes.
@@ -137,7 +134,7 @@ impl Freeze {
                 }
             }
         }
-        while let Some((id, entry)) = self.kept.pop_front() {
+        while let Some((id, entry)) = self.kept.pop() {
             match visit(self.databases[id.0 as usize].facts, &entry) {
                 Visit::Next => {}
                 Visit::Pause => return true,
@@ -192,23 +189,24 @@ impl Freeze {
 }
 
 impl Front {
+    fn of(table: &Table<Entry>) -> Self {
+        Self { reached: 0, marked: table.emptied() }
+    }
+
     /// Returns whether the walk is still to meet a key.
     fn has_ahead(&self, hash: u64, key: &[u8]) -> bool {
-        Table::<Entry>::position(hash) >= self.reached
-            && (self.marked.is_empty() || !self.marked.contains(&(hash, Bytes::from(key))))
+        Table::<Entry>::position(hash) >= self.reached && self.marked.find_hashed(hash, key).is_none()
     }
 
     fn mark(&mut self, hash: u64, key: &[u8]) {
-        self.marked.insert((hash, Bytes::from(key)));
+        self.marked.insert_hashed(hash, Entry::new(key, NewValue::Int(0), None, 0));
     }
 
-    /// Moves on to a position, and drops the marks before it.
+    /// Moves on to a position; the marks go when the end is reached.
     fn pass(&mut self, position: u64) {
         self.reached = position;
-        while let Some((hash, _)) = self.marked.first()
-            && Table::<Entry>::position(*hash) < position
-        {
-            self.marked.pop_first();
+        if position == END {
+            self.marked.clear();
         }
     }
 
