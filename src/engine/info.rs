@@ -15,18 +15,18 @@ type Section = fn(&mut String, &Source<'_>);
 
 /// All sections in order, and whether INFO shows them without being asked for.
 const SECTIONS: &[(&str, bool, Section)] = &[
-    ("server", true, server),
-    ("clients", true, clients),
-    ("memory", true, memory),
-    ("persistence", true, persistence),
-    ("stats", true, stats),
-    ("replication", true, replication),
-    ("cpu", true, cpu),
-    ("modules", true, modules),
-    ("commandstats", false, commandstats),
-    ("errorstats", true, errorstats),
-    ("cluster", true, cluster),
-    ("keyspace", true, keyspace),
+    ("Server", true, server),
+    ("Clients", true, clients),
+    ("Memory", true, memory),
+    ("Persistence", true, persistence),
+    ("Stats", true, stats),
+    ("Replication", true, replication),
+    ("CPU", true, cpu),
+    ("Modules", true, modules),
+    ("Commandstats", false, commandstats),
+    ("Errorstats", true, errorstats),
+    ("Cluster", true, cluster),
+    ("Keyspace", true, keyspace),
 ];
 
 /// What the sections are written from.
@@ -50,9 +50,7 @@ pub fn write(source: &Source<'_>, names: &[&[u8]]) -> String {
             if !text.is_empty() {
                 text.push_str("\r\n");
             }
-            let mut title = name.to_string();
-            title[..1].make_ascii_uppercase();
-            line(&mut text, &format!("# {}", if *name == "cpu" { "CPU" } else { &title }));
+            line(&mut text, &format!("# {name}"));
             write(&mut text, source);
         }
     }
@@ -64,10 +62,10 @@ fn line(text: &mut String, line: &str) {
     text.push_str("\r\n");
 }
 
-/// Writes `name:value` lines.
+/// Writes `name:value` lines, with one call for all of them.
 macro_rules! fields {
     ($text:expr, $($name:literal: $value:expr,)*) => {
-        $(write!($text, concat!($name, ":{}\r\n"), $value).expect("a string takes everything");)*
+        write!($text, concat!($($name, ":{}\r\n",)*), $($value,)*).expect("a string takes everything")
     };
 }
 
@@ -165,7 +163,7 @@ fn human(bytes: u64) -> String {
 fn fixed(number: f64, decimals: u32) -> String {
     let mut text = Vec::new();
     push_fixed(&mut text, number, decimals);
-    String::from_utf8(text).expect("digits are ASCII")
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn persistence(text: &mut String, source: &Source<'_>) {
