@@ -88,7 +88,7 @@ fn place(spec: &'static Spec, begin: Begin, args: Args<'_>) -> Option<usize> {
     match begin {
         Begin::At(at) => Some(at.into()),
         Begin::After { from, to, first } => {
-            let word = &spec.syntax[from.into()..to.into()];
+            let word = spec.syntax.get(from.into()..to.into())?;
             (first.into()..args.len()).find(|i| args.is(*i, word)).map(|i| i + 1)
         }
     }

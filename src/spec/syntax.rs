@@ -69,11 +69,9 @@ fn sequence(rest: &mut &'static str) -> Vec<Node> {
             return nodes;
         }
         let what = item(rest);
-        let repeated = rest.starts_with("...");
-        if repeated {
-            *rest = &rest[3..];
-        }
-        nodes.push(Node { what, repeated });
+        let behind = rest.strip_prefix("...");
+        *rest = behind.unwrap_or(rest);
+        nodes.push(Node { what, repeated: behind.is_some() });
     }
 }
 
@@ -82,7 +80,7 @@ fn item(rest: &mut &'static str) -> What {
     if matches!(open, b'[' | b'<') {
         let mut alternatives = vec![];
         loop {
-            *rest = &rest[1..];
+            *rest = rest.get(1..).unwrap_or_default();
             alternatives.push(sequence(rest));
             if !rest.starts_with('|') {
                 break;
@@ -92,9 +90,9 @@ fn item(rest: &mut &'static str) -> What {
         return if open == b'[' { What::Optional(alternatives) } else { What::Group(alternatives) };
     }
     let end = rest.find([' ', '|', ']', '>']).unwrap_or(rest.len());
-    let end = rest[..end].find("...").unwrap_or(end);
-    let (word, tail) = rest.split_at(end);
-    *rest = tail;
+    let word = rest.get(..end).unwrap_or_default();
+    let word = word.strip_suffix("...").unwrap_or(word);
+    *rest = rest.get(word.len()..).unwrap_or_default();
     match word.split_once(':') {
         Some((name, ty)) => What::Value { name, ty: declared(ty) },
         None if word.starts_with(|c: char| c.is_ascii_lowercase()) => {

@@ -58,7 +58,7 @@ macro_rules! parameters {
         impl Default for Config {
             fn default() -> Self {
                 Self {
-                    $($field: <$type as Setting>::parse($default).expect("defaults are valid"),)*
+                    $($field: <$type as Setting>::initial($default),)*
                     accepted: Accepted::new(),
                 }
             }

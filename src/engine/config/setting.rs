@@ -12,6 +12,13 @@ pub trait Setting: Sized {
     const MANY: bool = false;
     /// Reads a value; what is wrong with it otherwise, as CONFIG SET says it.
     fn parse(text: &str) -> Result<Self, String>;
+    /// Reads a default.
+    ///
+    /// # Panics
+    /// If it is no value.
+    fn initial(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
+    }
     /// Shows the value in a form that `parse` reads.
     fn render(&self) -> String;
     /// Takes a value that is read; one that says only a part of it leaves the rest as it was.
@@ -143,18 +150,19 @@ impl<const MIN: u64> Setting for Memory<MIN> {
 
 /// Reads a number of bytes with an optional unit: `k` is 1000, `kb` is 1024, and so on.
 pub fn parse_memory(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let factor: u64 = match text[digits..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.as_bytes().split_at(digits);
+    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
+        b"" | b"b" => 1,
+        b"k" => 1000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
         _ => return None,
     };
-    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+    number::parse_uint(digits)?.checked_mul(factor)
 }
 
 /// Declares a parameter's type whose values are words.
