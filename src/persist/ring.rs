@@ -8,7 +8,6 @@
 //! A segment of number `seq` lies in slot `seq % slots`, with a checksum of both its number and its bytes. What a
 //! snapshot holds already is released, and its slots are used again.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use crate::base::checksum::Crc64;
@@ -20,7 +19,7 @@ pub struct Ring {
     capacity: u64,
     first: u64,
     /// The sizes of the segments from `first` on.
-    sizes: VecDeque<u64>,
+    sizes: Vec<u64>,
     bytes: u64,
 }
 
@@ -28,7 +27,7 @@ impl Ring {
     /// Makes a ring without segments whose next one will be `first`. Panics if there are no slots.
     pub fn new(first: u64, slots: u64, capacity: u64) -> Self {
         assert!(slots > 0, "a ring has slots");
-        Self { slots, capacity, first, sizes: VecDeque::new(), bytes: 0 }
+        Self { slots, capacity, first, sizes: Vec::new(), bytes: 0 }
     }
 
     /// Returns the number of the oldest segment that is needed.
@@ -78,14 +77,14 @@ impl Ring {
     /// Adds a segment; returns its number.
     pub fn push(&mut self, bytes: u64) -> u64 {
         let seq = self.next();
-        self.sizes.push_back(bytes);
+        self.sizes.push(bytes);
         self.bytes += bytes;
         seq
     }
 
     /// Takes the newest segment back: it was not stored.
     pub fn pop(&mut self) {
-        self.bytes -= self.sizes.pop_back().unwrap_or(0);
+        self.bytes -= self.sizes.pop().unwrap_or(0);
     }
 
     /// Releases the segments below `first`; returns the slots that they lay in, as one or two runs.
@@ -150,10 +149,13 @@ pub struct Found {
     pub rest: Option<(Break, Vec<Segment>)>,
 }
 
-/// Puts the segments of a ring into order. Those below `first` are left over from before the snapshot.
+/// Puts the segments of a ring into order; they come in the order of their slots. Those below `first` are left over
+/// from before the snapshot.
 pub fn order(mut segments: Vec<Segment>, first: u64) -> Found {
     segments.retain(|segment| segment.seq >= first);
-    segments.sort_by_key(|segment| segment.seq);
+    // Only where the ring begins anew does a lower number follow a higher one.
+    let turn = segments.windows(2).position(|pair| pair[0].seq > pair[1].seq);
+    segments.rotate_left(turn.map_or(0, |last| last + 1));
     let expected = (first..).zip(&segments);
     let intact = expected.take_while(|(seq, segment)| segment.seq == *seq && segment.is_whole()).count();
     let rest = segments.split_off(intact);
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn segments_are_ordered_and_old_ones_left_out() {
-        let found = order([13, 12, 8, 9, 10, 11].map(segment).to_vec(), 9);
+        let found = order([12, 13, 8, 9, 10, 11].map(segment).to_vec(), 9);
         assert_eq!(numbers(&found.unbroken), [9, 10, 11, 12, 13]);
         assert_eq!(found.rest, None);
         assert_eq!(order(vec![segment(8)], 9).rest, None);
