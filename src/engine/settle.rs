@@ -1,7 +1,5 @@
 //! What a unit of work means to the others: watches, caches, listeners, and those who wait.
 
-use std::collections::VecDeque;
-
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
 use crate::keyspace::{Classes, Event, Happening};
@@ -13,22 +11,29 @@ use super::tracking::Due;
 impl Engine {
     /// Ends the unit: its log is framed, the others are told, and whoever waited is served, each as a unit of its own.
     pub(super) fn settle(&mut self, now: Time) {
-        let mut ready = VecDeque::new();
+        let mut ready = Vec::new();
         self.end_unit(&mut ready);
-        while let Some((db, key)) = ready.pop_front() {
-            for id in self.shared.waits.line(db, &key).to_vec() {
-                // Nobody further back in the line can get more than the first one did.
-                if !self.keyspace.has(db, &key, now) {
-                    break;
-                }
-                self.resume(id, &key, now);
-                self.end_unit(&mut ready);
+        while !ready.is_empty() {
+            for (db, key) in std::mem::take(&mut ready) {
+                self.serve(db, &key, now, &mut ready);
             }
         }
     }
 
+    /// Serves those who wait for a key. What that makes ready in turn is added to `ready`.
+    fn serve(&mut self, db: u32, key: &[u8], now: Time, ready: &mut Vec<(u32, Bytes)>) {
+        for id in self.shared.waits.line(db, key).to_vec() {
+            // Nobody further back in the line can get more than the first one did.
+            if !self.keyspace.has(db, key, now) {
+                break;
+            }
+            self.resume(id, key, now);
+            self.end_unit(ready);
+        }
+    }
+
     /// Goes through what the unit touched, once, in order. Keys that somebody waits for are added to `ready`.
-    fn end_unit(&mut self, ready: &mut VecDeque<(u32, Bytes)>) {
+    fn end_unit(&mut self, ready: &mut Vec<(u32, Bytes)>) {
         self.effects.end_unit();
         let actor = self.effects.actor.take();
         let touched = self.effects.take_touched();
@@ -52,7 +57,7 @@ impl Engine {
         self.deliver();
     }
 
-    fn changed(&mut self, db: u32, key: &[u8], actor: Option<SessionId>, ready: &mut VecDeque<(u32, Bytes)>) {
+    fn changed(&mut self, db: u32, key: &[u8], actor: Option<SessionId>, ready: &mut Vec<(u32, Bytes)>) {
         for id in self.shared.watches.of(db, key) {
             if let Some(client) = self.shared.clients.get_mut(*id) {
                 client.session.watch_failed = true;
@@ -68,7 +73,7 @@ impl Engine {
         if self.shared.waits.awaits_keys() {
             let place = (db, Bytes::from(key));
             if !ready.contains(&place) && !self.shared.waits.line(db, key).is_empty() {
-                ready.push_back(place);
+                ready.push(place);
             }
         }
     }

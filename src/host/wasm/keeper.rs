@@ -4,7 +4,6 @@
 //! anything, and reports how that went. So there is one transaction at a time, and whatever is logged while one is
 //! under way goes into the next: many writers share one.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::task::Waker;
 
@@ -109,7 +108,7 @@ pub struct Keeper {
     failing: bool,
     lost: Option<Failure>,
     closing: bool,
-    pub news: VecDeque<News>,
+    pub news: Vec<News>,
     /// Notices when the browser takes the database away.
     pub watch: Option<Watch>,
     /// Who waits until the database is closed.
@@ -147,7 +146,7 @@ impl Keeper {
             failing: false,
             lost: None,
             closing: false,
-            news: VecDeque::new(),
+            news: Vec::new(),
             watch: None,
             when_closed: Vec::new(),
             idle: None,
@@ -189,12 +188,12 @@ impl Keeper {
     /// Calls one of the functions when all that is logged is on the disk, or when that failed.
     pub fn await_safety(&mut self, store: &Store, resolve: Function, reject: Function) {
         if let Some(failure) = &self.lost {
-            self.news.push_back(News::Settle(reject, Some(failure.clone())));
+            self.news.push(News::Settle(reject, Some(failure.clone())));
             return;
         }
         let up_to = self.logged + store.log().len() as u64;
         if up_to <= self.safe {
-            self.news.push_back(News::Settle(resolve, None));
+            self.news.push(News::Settle(resolve, None));
             return;
         }
         self.waiters.push(Waiter { up_to, resolve, reject });
@@ -247,7 +246,7 @@ impl Keeper {
         }
         self.give_up_snapshot(&describe(&failure), store, now);
         self.reject_waiters(&failure);
-        self.news.push_back(News::Lost(failure.clone()));
+        self.news.push(News::Lost(failure.clone()));
         self.lost = Some(failure);
         self.wake();
     }
@@ -316,7 +315,7 @@ impl Keeper {
                 if self.failing {
                     self.failing = false;
                     store.engine_mut().shared_mut().persistence.log_failed = false;
-                    self.news.push_back(News::Working);
+                    self.news.push(News::Working);
                 }
             }
             Purport::Switch => self.switched(store, now),
@@ -334,7 +333,7 @@ impl Keeper {
                     self.ring.pop();
                 }
                 if !self.failing {
-                    self.news.push_back(News::Failing(describe(&failure)));
+                    self.news.push(News::Failing(describe(&failure)));
                 }
                 self.failing = true;
                 self.note_failure(&failure, store);
@@ -343,7 +342,7 @@ impl Keeper {
                 self.give_up_snapshot(&describe(&failure), store, now);
             }
             Purport::Chunk | Purport::Switch => {
-                self.news.push_back(News::Failing(describe(&failure)));
+                self.news.push(News::Failing(describe(&failure)));
                 self.give_up_snapshot(&describe(&failure), store, now);
             }
             // What is left over is deleted with the next generation.
@@ -415,13 +414,13 @@ impl Keeper {
         }
         let safe = self.safe;
         for waiter in self.waiters.extract_if(.., |waiter| waiter.up_to <= safe) {
-            self.news.push_back(News::Settle(waiter.resolve, None));
+            self.news.push(News::Settle(waiter.resolve, None));
         }
     }
 
     fn reject_waiters(&mut self, failure: &Failure) {
         for waiter in self.waiters.drain(..) {
-            self.news.push_back(News::Settle(waiter.reject, Some(failure.clone())));
+            self.news.push(News::Settle(waiter.reject, Some(failure.clone())));
         }
     }
 

@@ -189,10 +189,8 @@ impl Local {
             // What a listener throws is its own affair.
             let _ = happened.call2(&JsValue::NULL, &what.into(), &text.into());
         };
-        while let Some(news) = {
-            let mut this = local.borrow_mut();
-            this.keeper.as_mut().and_then(|keeper| keeper.news.pop_front())
-        } {
+        let news = local.borrow_mut().keeper.as_mut().map(|keeper| std::mem::take(&mut keeper.news));
+        for news in news.unwrap_or_default() {
             match news {
                 News::Settle(settle, None) => drop(settle.call0(&JsValue::NULL)),
                 News::Settle(settle, Some(why)) => drop(settle.call1(&JsValue::NULL, &opening::error(&why))),
