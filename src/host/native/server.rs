@@ -148,7 +148,7 @@ impl Server {
             self.store.tick(now);
             self.finish(now)?;
             if rang {
-                self.hear(now)?;
+                self.hear()?;
             }
             self.files.step(&mut self.store);
             self.look_after(now);
@@ -180,8 +180,10 @@ impl Server {
     }
 
     /// Takes in what other threads have told.
-    fn hear(&mut self, now: Time) -> Result<(), String> {
+    fn hear(&mut self) -> Result<(), String> {
         while let Ok(news) = self.news.try_recv() {
+            // Time may have passed by one of the news.
+            let now = self.clock.now();
             match news {
                 News::Written { number, result } => self.files.written(&mut self.store, number, result, now),
                 News::Arrived { stream, peer, foreign } => {
