@@ -129,6 +129,7 @@ fn set(call: &mut Call<'_>) -> Result {
         changed.push(parameter.name);
     }
     call.db.effects.classes = config.event_classes();
+    call.db.keyspace_mut().limits = config.limits(call.shared.hash_key);
     call.shared.config = config;
     for name in changed {
         call.shared.requests.push(Request::Configured(name));

@@ -3,9 +3,11 @@
 mod chunk;
 pub mod entry;
 mod kind;
+pub mod limits;
 pub mod list;
 pub mod listpack;
 pub mod object;
 pub mod table;
 
 pub use kind::Kind;
+pub use limits::Limits;

@@ -96,7 +96,8 @@ impl Engine {
             random,
             config,
         };
-        let keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
+        let mut keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
+        keyspace.limits = shared.config.limits(key);
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
         Self { shared, keyspace, effects, last_cron: Time::default() }

@@ -9,6 +9,7 @@ mod freeze;
 use crate::base::bytes::Bytes;
 use crate::base::random::Random;
 use crate::base::time::Time;
+use crate::data::Limits;
 use crate::data::entry::Entry;
 use crate::data::table::{HashKey, Occupied, Table};
 
@@ -32,8 +33,9 @@ pub struct Stats {
 
 /// All databases.
 pub struct Keyspace {
-    key: HashKey,
     dbs: Vec<Database>,
+    /// What collections are told when they grow.
+    pub limits: Limits,
     pub stats: Stats,
     /// Whether an access removes a key whose deadline has passed. Not while a log is replayed: it says itself when.
     pub lazy_expiry: bool,
@@ -89,7 +91,14 @@ impl Keyspace {
     pub fn new(key: HashKey, databases: usize) -> Self {
         let database = |id| Database { id: DatabaseId(id), table: Table::new(key), expiry_from: 0 };
         let dbs = (0..databases as u32).map(database).collect();
-        Self { key, dbs, stats: Stats::default(), lazy_expiry: true, active_expiry: true, freeze: None }
+        Self {
+            dbs,
+            limits: Limits::new(key),
+            stats: Stats::default(),
+            lazy_expiry: true,
+            active_expiry: true,
+            freeze: None,
+        }
     }
 
     /// Returns how many databases there are.
@@ -192,7 +201,7 @@ impl Keyspace {
 
     fn clear_database(&mut self, db: u32) {
         let database = &mut self.dbs[db as usize];
-        let table = std::mem::replace(&mut database.table, Table::new(self.key));
+        let table = std::mem::replace(&mut database.table, Table::new(self.limits.secret));
         if let Some(freeze) = &mut self.freeze {
             freeze.keep_all(database.id, table);
         }

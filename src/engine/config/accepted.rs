@@ -168,16 +168,9 @@ accepted! {
         "cluster-require-full-coverage": YesNo => "yes";
     }
     "No effect: values choose their representation by themselves." {
-        "hash-max-listpack-entries" or "hash-max-ziplist-entries": Int(0, LONG) => "512";
-        "hash-max-listpack-value" or "hash-max-ziplist-value": Bytes => "64";
         "hll-sparse-max-bytes": Bytes => "3000";
         "list-compress-depth": Int(0, INT) => "0";
         "list-max-listpack-size" or "list-max-ziplist-size": Int(-INT - 1, INT) => "-2";
-        "set-max-intset-entries": Int(0, LONG) => "512";
-        "stream-node-max-bytes": Bytes => "4096";
-        "stream-node-max-entries": Int(0, LONG) => "100";
-        "zset-max-listpack-entries" or "zset-max-ziplist-entries": Int(0, LONG) => "128";
-        "zset-max-listpack-value" or "zset-max-ziplist-value": Bytes => "64";
     }
     "No effect: it is left to the library for TLS, or concerns connections that the server does not make." {
         "tls-ca-cert-dir": Only(&[""], "use tls-ca-cert-file") => "";

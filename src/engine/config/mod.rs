@@ -11,6 +11,9 @@ pub use setting::{
     Ranged, SavePoint, SavePoints, Setting, Words,
 };
 
+use crate::data::Limits;
+use crate::data::limits::Small;
+use crate::data::table::HashKey;
 use crate::keyspace::Classes;
 
 /// One parameter.
@@ -133,6 +136,20 @@ parameters! {
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.
     maxmemory_policy "maxmemory-policy": EvictionPolicy = "noeviction";
+    /// The most fields of a hash that is packed into one run of bytes.
+    hash_max_listpack_entries "hash-max-listpack-entries" or "hash-max-ziplist-entries": Ranged<0, 9223372036854775807> = "512";
+    /// The longest field or value of a packed hash, in bytes.
+    hash_max_listpack_value "hash-max-listpack-value" or "hash-max-ziplist-value": Memory<0> = "64";
+    /// The most members of a set that is kept as sorted integers.
+    set_max_intset_entries "set-max-intset-entries": Ranged<0, 9223372036854775807> = "512";
+    /// The most members of a sorted set that is packed into one run of bytes.
+    zset_max_listpack_entries "zset-max-listpack-entries" or "zset-max-ziplist-entries": Ranged<0, 9223372036854775807> = "128";
+    /// The longest member of a packed sorted set, in bytes.
+    zset_max_listpack_value "zset-max-listpack-value" or "zset-max-ziplist-value": Memory<0> = "64";
+    /// The most bytes of a stream's node; 0 for any number.
+    stream_node_max_bytes "stream-node-max-bytes": Memory<0> = "4096";
+    /// The most entries of a stream's node; 0 for any number.
+    stream_node_max_entries "stream-node-max-entries": Ranged<0, 9223372036854775807> = "100";
 
     // What only a host with sockets and files looks at.
 
@@ -194,6 +211,22 @@ impl Config {
     pub fn event_classes(&self) -> Classes {
         let classes = self.notify_keyspace_events;
         if classes.any(Classes::KEYSPACE | Classes::KEYEVENT) { classes } else { Classes::NONE }
+    }
+
+    /// Returns how large collections may become in each form; tables hash with `secret`.
+    pub fn limits(&self, secret: HashKey) -> Limits {
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let small = |entries: u64, bytes: u64| Small { entries: size(entries), bytes: size(bytes) };
+        Limits {
+            hash: small(self.hash_max_listpack_entries.get() as u64, self.hash_max_listpack_value.get()),
+            sorted_set: small(
+                self.zset_max_listpack_entries.get() as u64,
+                self.zset_max_listpack_value.get(),
+            ),
+            set_integers: size(self.set_max_intset_entries.get() as u64),
+            stream: small(self.stream_node_max_entries.get() as u64, self.stream_node_max_bytes.get()),
+            secret,
+        }
     }
 
     /// Returns a parameter by its name or former name, in any case.
