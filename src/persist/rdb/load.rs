@@ -1,16 +1,13 @@
 //! Reads a snapshot, in pieces of any size.
 
 use crate::base::checksum::Crc64;
-use crate::base::number::format_int;
 use crate::base::time::Time;
 use crate::data::entry::{Entry, NewValue};
-use crate::data::list::{List, Side};
-use crate::data::object::Object;
 use crate::keyspace::{Keyspace, access_clock};
 
+use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::ziplist::{self, Element};
-use super::{Damage, Fault, Purpose, kind, opcode};
+use super::{Damage, Fault, Purpose, kind, list, opcode};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 const VERSION_MAX: u32 = 12;
@@ -34,7 +31,7 @@ pub struct Loader {
     version: u32,
     db: u32,
     next: Attributes,
-    list: Option<Building>,
+    building: Option<Building>,
     /// Why `pending` is not an item yet.
     missing: Option<Stop>,
     loaded: Loaded,
@@ -68,19 +65,10 @@ struct Attributes {
     idle_seconds: u64,
 }
 
-/// A list that is being read.
+/// A collection that is being read, and its key.
 struct Building {
     key: Box<[u8]>,
-    nodes: Nodes,
-    left: u64,
-    list: List,
-}
-
-#[derive(Clone, Copy)]
-enum Nodes {
-    Elements,
-    Ziplists,
-    Listpacks,
+    value: Box<dyn Build>,
 }
 
 impl Loader {
@@ -96,7 +84,7 @@ impl Loader {
             version: 0,
             db: 0,
             next: Attributes::default(),
-            list: None,
+            building: None,
             missing: None,
             loaded: Loaded::default(),
         }
@@ -166,7 +154,7 @@ impl Loader {
         match self.stage {
             Stage::Head => self.head(input),
             Stage::Footer => self.footer(input),
-            Stage::Items if self.list.is_some() => self.node(keyspace, input),
+            Stage::Items if self.building.is_some() => self.part(keyspace, input),
             Stage::Items | Stage::Ended => self.record(keyspace, input),
         }
     }
@@ -229,41 +217,39 @@ impl Loader {
     }
 
     fn value(&mut self, keyspace: &mut Keyspace, kind: u8, key: &[u8], input: &mut Input<'_>) -> Read<()> {
-        let (nodes, left) = match kind {
+        let value = match kind {
             kind::STRING => {
                 let text = input.string()?;
                 return self.put(keyspace, key, text.as_value());
             }
-            kind::LIST => (Nodes::Elements, input.len()?),
-            kind::LIST_ZIPLIST => (Nodes::Ziplists, 1),
-            kind::LIST_OF_ZIPLISTS => (Nodes::Ziplists, input.len()?),
-            kind::LIST_OF_LISTPACKS => (Nodes::Listpacks, input.len()?),
+            kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
+                list::Builder::begin(kind, input)?
+            }
             other => return Err(unreadable(other).into()),
         };
-        self.list = Some(Building { key: key.into(), nodes, left, list: List::new() });
-        self.end_list(keyspace)
+        self.building = Some(Building { key: key.into(), value });
+        self.end_value(keyspace)
     }
 
-    /// Reads one node of the list that is being read.
-    fn node(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
-        let Some(building) = &mut self.list else { return Ok(()) };
-        building.node(input).map_err(|stop| stop.of(&building.key))?;
-        building.left -= 1;
-        self.end_list(keyspace)
+    /// Reads one item of the collection that is being read.
+    fn part(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
+        let Some(building) = &mut self.building else { return Ok(()) };
+        building.value.item(input, &keyspace.limits).map_err(|stop| stop.of(&building.key))?;
+        self.end_value(keyspace)
     }
 
-    /// Puts the list that is being read into the keyspace if all of it is there.
-    fn end_list(&mut self, keyspace: &mut Keyspace) -> Read<()> {
-        let Some(Building { key, list, .. }) = self.list.take_if(|building| building.left == 0) else {
+    /// Puts the collection that is being read into the keyspace if all of it is there.
+    fn end_value(&mut self, keyspace: &mut Keyspace) -> Read<()> {
+        let Some(Building { key, value }) = self.building.take_if(|building| building.value.is_whole())
+        else {
             return Ok(());
         };
-        if list.is_empty() {
+        let Some(object) = value.finish() else {
             self.next = Attributes::default();
             self.loaded.empty += 1;
             return Ok(());
-        }
-        let value = NewValue::Object(Object::List(Box::new(list)));
-        self.put(keyspace, &key, value).map_err(|stop| stop.of(&key))
+        };
+        self.put(keyspace, &key, NewValue::Object(object)).map_err(|stop| stop.of(&key))
     }
 
     fn put(&mut self, keyspace: &mut Keyspace, key: &[u8], value: NewValue<'_>) -> Read<()> {
@@ -277,28 +263,6 @@ impl Loader {
             return Err(Fault::DuplicateKey.into());
         }
         self.loaded.keys += 1;
-        Ok(())
-    }
-}
-
-impl Building {
-    fn node(&mut self, input: &mut Input<'_>) -> Read<()> {
-        let list = &mut self.list;
-        match self.nodes {
-            Nodes::Elements => list.push(Side::Tail, &input.string()?.into_bytes()),
-            Nodes::Ziplists => ziplist::read(&input.string()?.into_bytes(), |element| match element {
-                Element::Int(n) => list.push(Side::Tail, &format_int(n)),
-                Element::Bytes(bytes) => list.push(Side::Tail, bytes),
-            })
-            .ok_or(Fault::BadNode)?,
-            Nodes::Listpacks => match input.len()? {
-                kind::NODE_PLAIN => list.push(Side::Tail, &input.string()?.into_bytes()),
-                kind::NODE_PACKED => {
-                    list.push_listpack(&input.string()?.into_bytes()).ok_or(Fault::BadNode)?;
-                }
-                _ => return Err(Fault::BadNode.into()),
-            },
-        }
         Ok(())
     }
 }

@@ -15,9 +15,12 @@
 //! string in a special form: an integer of 1, 2 or 4 bytes, or one that LZF made shorter. Other strings are their
 //! length and their bytes.
 
+mod build;
 mod input;
+mod list;
 mod load;
 mod lzf;
+mod output;
 mod save;
 mod ziplist;
 
