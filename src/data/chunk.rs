@@ -1,4 +1,4 @@
-//! One piece of a list: packed entries with room to grow at both ends.
+//! Packed entries with room to grow at both ends: a piece of a list, or all of a small collection.
 
 use super::list::Side;
 use super::listpack::{self, Entry, Packed};
@@ -90,8 +90,28 @@ impl Chunk {
 
     /// Takes out the entry at a place.
     pub fn remove(&mut self, at: usize) {
-        self.close(at, listpack::size_at(&self.packed()[at..]));
-        self.len -= 1;
+        self.remove_several(at, 1);
+    }
+
+    /// Takes out `count` entries from the one at a place on.
+    pub fn remove_several(&mut self, at: usize, count: usize) {
+        let packed = self.packed();
+        let end = (0..count).fold(at, |end, _| end + listpack::size_at(&packed[end..]));
+        self.close(at, end - at);
+        self.len -= count as u32;
+        self.shrink();
+    }
+
+    /// Puts an entry in place of the one at a place.
+    pub fn replace(&mut self, at: usize, entry: Packed<'_>) {
+        let (old, new) = (listpack::size_at(&self.packed()[at..]), entry.size());
+        if new > old {
+            self.open(at, new - old);
+        } else if new < old {
+            self.close(at, old - new);
+        }
+        let start = self.start as usize + at;
+        entry.write(&mut self.bytes[start..start + new]);
         self.shrink();
     }
 

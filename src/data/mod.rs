@@ -7,6 +7,7 @@ pub mod limits;
 pub mod list;
 pub mod listpack;
 pub mod object;
+pub mod packed;
 pub mod table;
 
 pub use kind::Kind;
