@@ -1,6 +1,7 @@
-//! Everything around the crate that is not `cargo build`: `cargo xtask play | test | pack | bench | setup`.
+//! Everything around the crate that is not `cargo build`: `cargo xtask play | test | conformance | …`.
 
 mod bench;
+mod conformance;
 mod options;
 mod package;
 mod play;
@@ -19,6 +20,8 @@ cargo xtask COMMAND
 
   play [--port N]            builds everything and serves the playground on 127.0.0.1
   test [--long] [--only A,B] runs what CI runs; --only names stages, --long raises the tests' counts
+  conformance [--wasm] [--update] [UNIT…]
+                             runs the suite of Redis; --update rewrites the list of what does not pass
   pack                       builds the npm package: target/npm, and the tarball in target/pack
   bench [--quick] [--only A] prints the README's figures: ratios to redis-server and to JS libraries
   setup                      installs what is missing on this machine; the others do it by themselves";
@@ -39,6 +42,7 @@ fn carry_out() -> Result<()> {
     match command {
         "play" => play::play(options),
         "test" => test::test(options),
+        "conformance" => conformance::conformance(options),
         "pack" => package::pack(),
         "bench" => bench::bench(options),
         "setup" => setup::everything(),

@@ -37,6 +37,8 @@ const TOOLS: &[Tool] = &[
         package: "python3-redis",
         purpose: "redis-py against our server",
     },
+    Tool { check: &["tclsh", "/dev/null"], package: "tcl", purpose: "the suite of Redis" },
+    Tool { check: &["python3", "--version"], package: "python3", purpose: "what runs the suite" },
 ];
 
 /// Installs all that any command needs.

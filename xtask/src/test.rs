@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::conformance::{self, Host};
 use crate::options::Options;
 use crate::program::{line, program, root, run, target};
 use crate::{package, setup, wasm, www};
@@ -51,6 +52,8 @@ const STAGES: &[Stage] = &[
     Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
+    Stage { name: "conformance", needs: &["server"], run: |_| judged(Host::Native) },
+    Stage { name: "conformance-wasm", needs: &["package"], run: |_| judged(Host::Wasm) },
 ];
 
 const NATIVE: &[&str] = &["--workspace", "--all-targets", "--all-features"];
@@ -105,6 +108,10 @@ impl Stage {
 
 fn one(result: Result<()>) -> Result<Tally> {
     result.map(|()| Tally { passed: 1, failed: 0 })
+}
+
+fn judged(host: Host) -> Result<Tally> {
+    conformance::stage(host).map(|score| Tally { passed: score.passed, failed: score.failed })
 }
 
 fn clippy(args: &[&str]) -> Result<Tally> {
@@ -178,10 +185,10 @@ fn reported(line: &str) -> Tally {
 
 /// Prints a line a stage and returns the sum.
 fn summary(outcomes: &[Outcome]) -> Tally {
-    println!("\n{:<12} {:>8} {:>8} {:>8}", "stage", "passed", "failed", "seconds");
+    println!("\n{:<16} {:>8} {:>8} {:>8}", "stage", "passed", "failed", "seconds");
     let mut total = Tally::default();
     for Outcome { name, tally, took } in outcomes {
-        println!("{name:<12} {:>8} {:>8} {:>8.1}", tally.passed, tally.failed, took.as_secs_f64());
+        println!("{name:<16} {:>8} {:>8} {:>8.1}", tally.passed, tally.failed, took.as_secs_f64());
         total.add(*tally);
     }
     total
