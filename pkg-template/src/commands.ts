@@ -11,6 +11,16 @@ export interface Commands<S = string> {
   bgrewriteaof(): S;
   /** Has a snapshot taken while other commands run. `BGSAVE [SCHEDULE]` */
   bgsave(...options: ({ SCHEDULE?: boolean } | Value)[]): S;
+  /** Counts the ones in a string. `BITCOUNT key [start end [BYTE|BIT]]` */
+  bitcount(key: Key, ...args: Argument[]): number;
+  /** Reads, sets and counts up numbers of up to 64 bits anywhere in a string. `BITFIELD key [GET encoding offset:string|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset:string value:integer|INCRBY encoding offset:string increment:integer>]...` */
+  bitfield(key: Key, ...args: Argument[]): (number | null)[];
+  /** Reads numbers of up to 64 bits anywhere in a string. `BITFIELD_RO key [GET encoding offset:string]...` */
+  bitfield_ro(key: Key, ...options: (Value)[]): number[];
+  /** Combines strings bit by bit into another one. `BITOP <AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE> destkey:key key...` */
+  bitop(which: "AND" | "OR" | "XOR" | "NOT" | "DIFF" | "DIFF1" | "ANDOR" | "ONE", destkey: Key, ...keys: (Key | readonly Key[])[]): number;
+  /** Returns the place of the first one or the first zero in a string. `BITPOS key bit:integer [start [end [BYTE|BIT]]]` */
+  bitpos(key: Key, bit: Numeric, ...args: Argument[]): number;
   /** Moves an element from an end of one list to an end of another; waits if there is none. `BLMOVE source:key destination:key <LEFT|RIGHT> <LEFT|RIGHT> timeout` */
   blmove(source: Key, destination: Key, which: "LEFT" | "RIGHT", which2: "LEFT" | "RIGHT", timeout: Numeric): S | null;
   /** Takes elements from an end of the first of several lists that exists; waits if there is none. `BLMPOP timeout numkeys key... <LEFT|RIGHT> [COUNT count]` */
@@ -103,6 +113,8 @@ export interface Commands<S = string> {
   flushdb(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
   /** Returns the string value of a key. `GET key` */
   get(key: Key): S | null;
+  /** Returns one bit of a string. `GETBIT key offset` */
+  getbit(key: Key, offset: Numeric): number;
   /** Returns the string value of a key and removes the key. `GETDEL key` */
   getdel(key: Key): S | null;
   /** Returns the string value of a key and changes its deadline. `GETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]` */
@@ -229,6 +241,8 @@ export interface Commands<S = string> {
   select(index: Numeric): "OK";
   /** Sets the string value of a key, whatever it held before. `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]` */
   set(key: Key, value: Value, ...options: ({ NX?: boolean; XX?: boolean; GET?: boolean; EX?: Numeric; PX?: Numeric; EXAT?: Numeric; PXAT?: Numeric; KEEPTTL?: boolean } | Value)[]): "OK" | S | null;
+  /** Sets or clears one bit of a string, and returns what it was. `SETBIT key offset value:integer` */
+  setbit(key: Key, offset: Numeric, value: Numeric): number;
   /** Sets the string value of a key that expires after some seconds. `SETEX key seconds value` */
   setex(key: Key, seconds: Numeric, value: Value): "OK";
   /** Sets the string value of a key that does not exist. `SETNX key value` */
@@ -265,15 +279,15 @@ export interface Commands<S = string> {
 
 /** The names of all commands, subcommands behind their container's. */
 export const names =
-  "APPEND|AUTH|BGREWRITEAOF|BGSAVE|BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|" +
-  "CLIENT GETREDIR|CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|" +
-  "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|" +
-  "COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|" +
-  "CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|" +
-  "EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETDEL|GETEX|GETRANGE|GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|" +
-  "LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|" +
-  "MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
-  "PEXPIREAT|PEXPIRETIME|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|" +
-  "PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|" +
-  "SCAN|SELECT|SET|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|" +
-  "UNWATCH|WAIT|WATCH";
+  "APPEND|AUTH|BGREWRITEAOF|BGSAVE|BITCOUNT|BITFIELD|BITFIELD_RO|BITOP|BITPOS|BLMOVE|BLMPOP|BLPOP|BRPOP|" +
+  "BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|" +
+  "CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|" +
+  "CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|" +
+  "COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|" +
+  "DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|" +
+  "GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|" +
+  "LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|" +
+  "OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PING|PSETEX|PTTL|PUBLISH|" +
+  "PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|" +
+  "RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|" +
+  "SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";

@@ -1,5 +1,7 @@
 //! What each command does, one family a file. A file opens with the family's list.
 
+mod bitfield;
+mod bitmap;
 mod client;
 mod command;
 mod config;
@@ -23,6 +25,7 @@ use crate::engine::Family;
 
 /// Every family there is.
 pub const ALL: &[&Family] = &[
+    &bitmap::BITMAP,
     &client::CLIENT_FAMILY,
     &command::COMMAND_FAMILY,
     &config::CONFIG_FAMILY,

@@ -1,5 +1,6 @@
 //! What a key can hold, and the table that holds the keys. Knows no clock, no RESP, no commands.
 
+pub mod bits;
 mod chunk;
 pub mod entry;
 mod kind;
