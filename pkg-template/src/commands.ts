@@ -3,6 +3,32 @@ import type { Argument, Key, Numeric, Value } from "./values.js";
 
 /** The commands as methods. `S` is what bulk strings are read as. */
 export interface Commands<S = string> {
+  /** Returns the categories of commands, or the commands of one. `ACL CAT [category]` */
+  aclCat(category?: Value): S[];
+  /** Removes users, and ends their connections. `ACL DELUSER username...` */
+  aclDeluser(...usernames: (Value | readonly Value[])[]): number;
+  /** Says whether a user may run a command, without running it. `ACL DRYRUN username command [arg...]` */
+  aclDryrun(username: Value, command: Value, ...args: Argument[]): "OK" | S;
+  /** Makes up a password. `ACL GENPASS [bits:integer]` */
+  aclGenpass(bits?: Numeric): S;
+  /** Tells everything about a user. `ACL GETUSER username` */
+  aclGetuser(username: Value): Record<string, unknown> | null;
+  /** Shows what the subcommands do. `ACL HELP` */
+  aclHelp(): S[];
+  /** Returns the rules of all users, as lines of an ACL file. `ACL LIST` */
+  aclList(): S[];
+  /** Reads the users again from the file of the parameter `aclfile`. `ACL LOAD` */
+  aclLoad(): "OK";
+  /** Shows who was refused what, the newest first, or forgets it. `ACL LOG [count:integer|RESET]` */
+  aclLog(...args: Argument[]): Record<string, unknown>[] | "OK";
+  /** Writes the users to the file of the parameter `aclfile`. `ACL SAVE` */
+  aclSave(): "OK";
+  /** Makes a user, or changes what it may do. `ACL SETUSER username [rule...]` */
+  aclSetuser(username: Value, ...args: Argument[]): "OK";
+  /** Returns the names of all users. `ACL USERS` */
+  aclUsers(): S[];
+  /** Returns the name of the user that the connection has come in as. `ACL WHOAMI` */
+  aclWhoami(): S;
   /** Adds bytes at the end of a string, which is made if the key does not exist. `APPEND key value` */
   append(key: Key, value: Value): number;
   /** Proves that the connection may use the server. `AUTH [username] password` */
@@ -279,15 +305,17 @@ export interface Commands<S = string> {
 
 /** The names of all commands, subcommands behind their container's. */
 export const names =
-  "APPEND|AUTH|BGREWRITEAOF|BGSAVE|BITCOUNT|BITFIELD|BITFIELD_RO|BITOP|BITPOS|BLMOVE|BLMPOP|BLPOP|BRPOP|" +
-  "BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|" +
-  "CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|" +
-  "CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|" +
-  "COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|" +
-  "DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|" +
-  "GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|" +
-  "LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|" +
-  "OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PING|PSETEX|PTTL|PUBLISH|" +
-  "PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|" +
-  "RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|" +
-  "SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";
+  "ACL CAT|ACL DELUSER|ACL DRYRUN|ACL GENPASS|ACL GETUSER|ACL HELP|ACL LIST|ACL LOAD|ACL LOG|ACL SAVE|" +
+  "ACL SETUSER|ACL USERS|ACL WHOAMI|APPEND|AUTH|BGREWRITEAOF|BGSAVE|BITCOUNT|BITFIELD|BITFIELD_RO|BITOP|BITPOS|" +
+  "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|" +
+  "CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|" +
+  "CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|" +
+  "COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|" +
+  "CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|" +
+  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|" +
+  "LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|" +
+  "OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|" +
+  "PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|" +
+  "PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|" +
+  "SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|" +
+  "WATCH";

@@ -2,11 +2,11 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::number;
-use crate::base::time::Time;
 use crate::command;
+use crate::engine::acl::UserId;
 use crate::engine::session::Replies;
 use crate::engine::{Call, Family, Request, Session};
-use crate::resp::{Error, Protocol, Result, SessionId};
+use crate::resp::{Error, Result, SessionId};
 use crate::spec::Categories;
 
 use super::command::help;
@@ -181,7 +181,7 @@ command! {
 }
 
 fn info(call: &mut Call<'_>) -> Result {
-    let line = describe(call.session, 0, call.db.now) + "\n";
+    let line = call.shared.describe(call.session, 0, call.db.now) + "\n";
     call.reply.verbatim("txt", &line);
     Ok(())
 }
@@ -215,8 +215,8 @@ fn list(call: &mut Call<'_>) -> Result {
     }
     let mut text = String::new();
     for (session, output) in call.shared.clients.sessions(call.session) {
-        if wanted.includes(session) {
-            text += &describe(session, output, call.db.now);
+        if wanted.includes(session) && (!session.closing || session.id == call.session.id) {
+            text += &call.shared.describe(session, output, call.db.now);
             text.push('\n');
         }
     }
@@ -257,6 +257,7 @@ impl Kind {
 struct Wanted<'a> {
     ids: Option<Vec<SessionId>>,
     kind: Option<Kind>,
+    user: Option<UserId>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
 }
@@ -266,44 +267,10 @@ impl Wanted<'_> {
         let is = |wanted: Option<&[u8]>, address: &str| wanted.is_none_or(|text| text == address.as_bytes());
         self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
             && self.kind.is_none_or(|kind| kind == Kind::of(session))
+            && self.user.is_none_or(|user| user == session.user)
             && is(self.address, &session.peer.address)
             && is(self.local_address, &session.peer.local_address)
     }
-}
-
-/// Describes a client as CLIENT LIST does, but for the line's end.
-fn describe(session: &Session, output: usize, now: Time) -> String {
-    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
-    let seconds = |since: Time| now.micros_since(since) / 1_000_000;
-    let multi = session.transaction.as_ref().map_or(-1, |transaction| transaction.queue.len() as i64);
-    let queued: usize = session.transaction.iter().flat_map(|t| &t.queue).map(|args| args.heap_bytes()).sum();
-    let redirect = match &session.tracking {
-        Some(tracking) => tracking.redirect.map_or(0, |id| id.0 as i64),
-        None => -1,
-    };
-    let command = session.last_command.unwrap_or("NULL").to_ascii_lowercase().replace(' ', "|");
-    format!(
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
-         qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued} rbs=0 rbp=0 obl=0 oll=0 omem={output} tot-mem={} \
-         events=r cmd={command} user=default redir={redirect} resp={} lib-name={} lib-ver={}",
-        session.id.0,
-        session.peer.address,
-        session.peer.local_address,
-        session.peer.descriptor,
-        text(&session.name),
-        seconds(session.created),
-        seconds(session.active),
-        session.flags(),
-        session.db,
-        session.subscriptions.of(crate::engine::pubsub::Way::Channel).len(),
-        session.subscriptions.of(crate::engine::pubsub::Way::Pattern).len(),
-        session.subscriptions.of(crate::engine::pubsub::Way::Shard).len(),
-        session.unread(),
-        size_of::<Session>() + output + queued + session.unread(),
-        if session.protocol == Protocol::Resp3 { 3 } else { 2 },
-        text(&session.lib_name),
-        text(&session.lib_version),
-    )
 }
 
 command! {
@@ -346,10 +313,11 @@ fn kill(call: &mut Call<'_>) -> Result {
         } else if let Some(address) = options.after("LADDR")? {
             wanted.local_address = Some(address);
         } else if let Some(user) = options.after("USER")? {
-            if user != b"default" {
+            let no_such_user = || {
                 let user = String::from_utf8_lossy(user);
-                return Err(Error::said(format!("ERR No such user '{user}'")));
-            }
+                Error::said(format!("ERR No such user '{user}'"))
+            };
+            wanted.user = Some(call.shared.acl.find(user).ok_or_else(no_such_user)?);
         } else if options.word("SKIPME") {
             spare_self = match options.take()?.to_ascii_lowercase().as_slice() {
                 b"yes" => true,
@@ -366,19 +334,25 @@ fn kill(call: &mut Call<'_>) -> Result {
         .filter(|session| wanted.includes(session) && !(spare_self && session.id == own))
         .map(|session| session.id)
         .collect();
-    for id in &killed {
-        if *id == own {
-            call.session.closing = true;
-        } else {
-            call.shared.requests.push(Request::Close(*id));
-        }
-    }
+    disconnect(call, &killed);
     match (single, killed.is_empty()) {
         (true, true) => return Err(Error::Text("ERR No such client")),
         (true, false) => call.reply.ok(),
         (false, _) => call.reply.len(killed.len()),
     }
     Ok(())
+}
+
+/// Ends the connections of clients; the one that speaks gets its reply before.
+pub(super) fn disconnect(call: &mut Call<'_>, ids: &[SessionId]) {
+    for id in ids {
+        if *id == call.session.id {
+            call.session.closing = true;
+        } else if let Some(client) = call.shared.clients.get_mut(*id) {
+            client.session.closing = true;
+            call.shared.requests.push(Request::Close(*id));
+        }
+    }
 }
 
 command! {

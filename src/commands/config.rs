@@ -131,6 +131,9 @@ fn set(call: &mut Call<'_>) -> Result {
     call.db.effects.classes = config.event_classes();
     call.db.keyspace_mut().limits = config.limits(call.shared.hash_key);
     call.shared.config = config;
+    if changed.contains(&"requirepass") {
+        call.shared.acl.set_password(call.shared.config.requirepass.as_bytes());
+    }
     for name in changed {
         call.shared.requests.push(Request::Configured(name));
     }

@@ -3,6 +3,7 @@
 use crate::base::bytes::Bytes;
 use crate::base::number;
 use crate::command;
+use crate::engine::acl::{Reason, UserId};
 use crate::engine::session::Replies;
 use crate::engine::{Call, Family, REDIS_VERSION};
 use crate::resp::{Error, Protocol, Result};
@@ -34,7 +35,7 @@ command! {
 
 fn auth(call: &mut Call<'_>) -> Result {
     let (user, password) = match call.args.len() {
-        2 if call.shared.config.requirepass.is_empty() => {
+        2 if call.shared.acl.user(UserId::DEFAULT).no_password => {
             return Err(Error::Text(
                 "ERR AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
@@ -50,18 +51,12 @@ fn auth(call: &mut Call<'_>) -> Result {
 }
 
 fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result {
-    let secret = call.shared.config.requirepass.as_bytes();
-    if user != b"default" || !(secret.is_empty() || is_same(secret, password)) {
+    let Some(id) = call.shared.acl.authenticate(user, password) else {
+        call.note_refusal(Reason::Auth, Bytes::from(call.args.at(0)), Bytes::from(user));
         return Err(Error::Text("WRONGPASS invalid username-password pair or user is disabled."));
-    }
-    call.session.authenticated = true;
+    };
+    (call.session.user, call.session.authenticated) = (id, true);
     Ok(())
-}
-
-/// Compares in a time that does not depend on where the difference is.
-fn is_same(secret: &[u8], given: &[u8]) -> bool {
-    let differences = secret.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
-    secret.len() == given.len() && differences == 0
 }
 
 command! {
@@ -124,7 +119,7 @@ fn hello(call: &mut Call<'_>) -> Result {
     if let Some((user, password)) = login {
         authenticate(call, user, password)?;
     }
-    if !call.session.authenticated {
+    if !call.session.authenticated && call.shared.acl.asks_for_password() {
         return Err(Error::Text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
              <user> <pass> option can be used to authenticate the client and select the RESP protocol version at \
@@ -253,7 +248,8 @@ fn reset(call: &mut Call<'_>) -> Result {
     session.name = Bytes::new();
     session.db = 0;
     session.protocol = Protocol::Resp2;
-    session.authenticated = session.peer.trusted || call.shared.config.requirepass.is_empty();
+    session.user = UserId::DEFAULT;
+    session.authenticated = session.peer.trusted || !call.shared.acl.asks_for_password();
     call.reply.set_protocol(Protocol::Resp2);
     call.reply.simple("RESET");
     Ok(())

@@ -1,5 +1,6 @@
 //! What each command does, one family a file. A file opens with the family's list.
 
+mod acl;
 mod bitfield;
 mod bitmap;
 mod client;
@@ -26,6 +27,7 @@ use crate::engine::Family;
 /// Every family there is.
 pub const ALL: &[&Family] = &[
     &bitmap::BITMAP,
+    &acl::ACL_FAMILY,
     &client::CLIENT_FAMILY,
     &command::COMMAND_FAMILY,
     &config::CONFIG_FAMILY,

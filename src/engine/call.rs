@@ -8,6 +8,7 @@ use crate::base::time::Time;
 use crate::keyspace::Db;
 use crate::resp::{Args, Error, Reply, Result};
 
+use super::acl;
 use super::request::{Request, RequestId};
 use super::session::{Session, Turn};
 use super::shared::Shared;
@@ -96,6 +97,20 @@ impl Call<'_> {
             self.reply.ok();
         }
         id
+    }
+
+    /// Logs that something was refused to `username`, for ACL LOG.
+    pub fn note_refusal(&mut self, reason: acl::Reason, object: Bytes, username: Bytes) {
+        let nested = self.session.turn == Turn::Nested;
+        let context = if nested || self.session.transaction.is_some() {
+            acl::Context::Transaction
+        } else {
+            acl::Context::TopLevel
+        };
+        let (time, most) = (self.db.now, self.shared.config.acllog_max_len.get() as usize);
+        let client = self.shared.describe(self.session, 0, time);
+        let entry = acl::Entry { count: 1, reason, context, object, username, time, client };
+        self.shared.acl.log.note(entry, most);
     }
 
     fn wait(&mut self, on: On, until: Option<Time>, nothing: Nothing) {

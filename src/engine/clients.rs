@@ -17,7 +17,7 @@ impl Engine {
         self.shared.start(now);
         self.shared.measure.connections += 1;
         let mut session = Session::new(peer, self.shared.hash_key, now);
-        session.authenticated = session.peer.trusted || self.shared.config.requirepass.is_empty();
+        session.authenticated = session.peer.trusted || !self.shared.acl.asks_for_password();
         self.shared.clients.add(session)
     }
 
@@ -107,6 +107,7 @@ impl Engine {
         session.db = speaker.db;
         session.protocol = speaker.protocol;
         session.authenticated = speaker.authenticated;
+        session.user = speaker.user;
         session.name = speaker.name.clone();
         session.last_command = speaker.last_command;
         self.shared.waits.leave(from, &waiting);

@@ -1,8 +1,10 @@
 //! Everything that happens around a command, in one place and in order.
 
+use crate::base::bytes::Bytes;
 use crate::resp::{Error, Result};
-use crate::spec::{self, Flags};
+use crate::spec::{self, Flags, Spec};
 
+use super::acl::Denied;
 use super::call::Call;
 use super::request::Request;
 use super::session::{Replies, Turn};
@@ -19,7 +21,6 @@ pub fn dispatch(call: &mut Call<'_>) {
     if call.session.transaction.is_some() && call.session.turn == Turn::Sent && is_queued(command.spec.name) {
         return queue(call);
     }
-    call.session.last_command = Some(command.spec.name);
     call.db.effects.observed = call.shared.observes_keys();
     let began = call.shared.measure.lap();
     let mark = call.db.effects.begin_call();
@@ -63,12 +64,13 @@ fn admit(call: &mut Call<'_>) -> Result<usize> {
     let Some(place) = call.shared.table.find(call.args) else { return Err(unknown(call)) };
     let known = call.shared.table.at(place);
     let spec = &known.command.spec;
+    call.session.last_command = Some(spec.name);
     let result = if !known.subcommands.is_empty() && call.args.len() > 1 {
         Err(unknown_subcommand(call))
     } else if !spec.shape.admits(call.args.len()) {
         Err(Error::WrongArity(spec.name))
     } else {
-        allow(call, spec.name, spec.flags)
+        allow(call, place)
     };
     match result {
         Ok(()) => Ok(place),
@@ -80,12 +82,16 @@ fn admit(call: &mut Call<'_>) -> Result<usize> {
 }
 
 /// Checks what the client and the server are ready for.
-fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
-    if !call.session.authenticated && !flags.has(Flags::NO_AUTH) {
+fn allow(call: &mut Call<'_>, place: usize) -> Result {
+    let Spec { name, flags, .. } = call.shared.table.at(place).command.spec;
+    if !call.session.authenticated && !flags.has(Flags::NO_AUTH) && call.shared.acl.asks_for_password() {
         return Err(Error::Text("NOAUTH Authentication required."));
     }
     if call.session.transaction.is_some() && call.session.turn == Turn::Sent && flags.has(Flags::NO_MULTI) {
         return Err(Error::Text("ERR Command not allowed inside a transaction"));
+    }
+    if !call.shared.acl.may_everything(call.session.user) {
+        authorize(call, place)?;
     }
     if flags.has(Flags::WRITE)
         && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
@@ -115,6 +121,47 @@ fn allow(call: &Call<'_>, name: &str, flags: Flags) -> Result {
     Ok(())
 }
 
+/// Checks what the client's user may do; a refusal is logged.
+#[cold]
+fn authorize(call: &mut Call<'_>, place: usize) -> Result {
+    let shared = &*call.shared;
+    let Err(denied) = shared.acl.check(call.session.user, &shared.table, place, call.args) else {
+        return Ok(());
+    };
+    let name = shared.table.at(place).command.spec.spelled();
+    let object = match denied {
+        Denied::Command => Bytes::from(name.as_str()),
+        Denied::Key(at) | Denied::Channel(at) => Bytes::from(call.args.at(at)),
+    };
+    let username = shared.acl.user(call.session.user).name.clone();
+    call.note_refusal(denied.into(), object, username);
+    let nested = call.session.turn == Turn::Nested;
+    Err(match denied {
+        Denied::Command if nested => rules_changed("no permission to execute the command or subcommand"),
+        Denied::Key(_) if nested => rules_changed("no permission to touch the specified keys"),
+        Denied::Channel(_) if nested => {
+            rules_changed("no permission to access one of the channels used as arguments")
+        }
+        Denied::Command => {
+            Error::said(format!("NOPERM this user has no permissions to run the '{name}' command"))
+        }
+        Denied::Key(_) => {
+            Error::Text("NOPERM this user has no permissions to access one of the keys used as arguments")
+        }
+        Denied::Channel(_) => {
+            Error::Text("NOPERM this user has no permissions to access one of the channels used as arguments")
+        }
+    })
+}
+
+/// Refuses a command of a transaction that was allowed when it was queued.
+fn rules_changed(why: &str) -> Error {
+    Error::said(format!(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command \
+         is no longer allowed for the following reason: {why}"
+    ))
+}
+
 /// Answers with an error before the command has run; a transaction that is being queued fails with it.
 fn refuse(call: &mut Call<'_>, error: &Error) {
     call.shared.measure.error(error);
@@ -134,7 +181,7 @@ fn abort(call: &mut Call<'_>, error: &Error) {
     call.session.transaction = None;
     call.shared.watches.unwatch(call.session);
     let text = error.text();
-    let why = text.split_once(' ').map_or(&*text, |(_, why)| why);
+    let why = text.strip_prefix("ERR ").unwrap_or(&text);
     call.reply.error(&Error::said(format!("EXECABORT Transaction discarded because of: {why}")));
 }
 

@@ -1,8 +1,10 @@
 //! The engine: bytes, time and a seed go in; bytes for clients, a log and requests come out.
 
+pub mod acl;
 mod call;
 mod clients;
 pub mod config;
+mod describe;
 mod dispatch;
 pub mod host;
 pub mod index;
@@ -79,9 +81,11 @@ impl Engine {
         let key = HashKey(seed as u64, (seed >> 64) as u64);
         let run_id: String =
             (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect();
+        let table = table::Table::new(families);
         let shared = Shared {
             hash_key: key,
-            table: table::Table::new(families),
+            acl: acl::Acl::new(&config, &table),
+            table,
             clients: shared::Clients::default(),
             waits: wait::Waits::new(key),
             watches: watch::Watches::new(key),
@@ -171,10 +175,13 @@ impl Engine {
         self.effects.restart_log();
     }
 
-    /// Runs a call of the host's own that is neither logged nor measured, such as the ones of a log being replayed.
+    /// Runs a call of the host's own that no rule forbids, and that is neither logged nor measured, such as the ones of a log being replayed.
     pub fn replay(&mut self, id: SessionId, args: Args<'_>, now: Time) {
         let logging = std::mem::replace(&mut self.effects.logging, false);
         self.keyspace.lazy_expiry = false;
+        if let Some(client) = self.shared.clients.get_mut(id) {
+            client.session.user = acl::UserId::HOST;
+        }
         self.execute(id, args, now);
         self.keyspace.lazy_expiry = true;
         self.effects.logging = logging;

@@ -26,6 +26,10 @@ pub enum Request {
     Warn(&'static str),
     /// Hold everything up for as long: DEBUG SLEEP.
     Sleep { until: Time },
+    /// Put the users of the file `aclfile` in place of those there are, by `Engine::load_users`.
+    LoadUsers,
+    /// Write the users to the file `aclfile`.
+    SaveUsers,
     /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.
     Reload { log: bool },
 }

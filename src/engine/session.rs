@@ -5,6 +5,7 @@ use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::resp::{OwnedArgs, Protocol, SessionId};
 
+use super::acl::UserId;
 use super::pubsub::Subscriptions;
 use super::tracking::Tracking;
 use super::wait::{On, Waiting};
@@ -41,6 +42,8 @@ pub struct Session {
     pub db: u32,
     pub protocol: Protocol,
     pub authenticated: bool,
+    /// Who it is, once it is authenticated.
+    pub user: UserId,
     pub name: Bytes,
     pub lib_name: Bytes,
     pub lib_version: Bytes,
@@ -118,6 +121,7 @@ impl Session {
             db: 0,
             protocol: Protocol::default(),
             authenticated: false,
+            user: UserId::default(),
             name: Bytes::new(),
             lib_name: Bytes::new(),
             lib_version: Bytes::new(),

@@ -7,6 +7,7 @@ use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::resp::{Parser, Reply, SessionId};
 
+use super::acl::Acl;
 use super::config::Config;
 use super::host::Host;
 use super::measure::Measure;
@@ -24,6 +25,7 @@ pub struct Shared {
     /// What names and keys are hashed with; clients must not know it.
     pub hash_key: HashKey,
     pub table: Table,
+    pub acl: Acl,
     pub config: Config,
     pub clients: Clients,
     pub waits: Waits,
@@ -132,6 +134,11 @@ impl Clients {
             self.ready.push(id);
         }
         self.places[at].1 = Some(client);
+    }
+
+    /// Returns the numbers of all clients, in the order in which they came.
+    pub fn ids(&self) -> impl Iterator<Item = SessionId> {
+        self.places.iter().map(|(id, _)| *id)
     }
 
     /// Returns whether there is such a client, checked out or not.

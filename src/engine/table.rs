@@ -5,6 +5,8 @@ use crate::resp::Args;
 use crate::spec::Categories;
 
 const SLOTS: usize = 1024;
+/// There are fewer commands than this.
+pub const MOST_COMMANDS: usize = SLOTS / 2;
 
 /// A command as the table knows it.
 pub struct Known {
@@ -52,7 +54,7 @@ impl Table {
                 table.known.push(Known { command, family, subcommands: vec![], stats: Stats::default() });
             }
         }
-        assert!(table.known.len() < SLOTS / 2, "a table that is at most half full");
+        assert!(table.known.len() < MOST_COMMANDS, "a table that is at most half full");
         for place in 0..table.known.len() {
             let spec = &table.known[place].command.spec;
             if let Some(container) = spec.container() {
@@ -125,6 +127,12 @@ impl Table {
     /// Returns all commands, containers and subcommands.
     pub fn iter(&self) -> impl Iterator<Item = &Known> {
         self.known.iter()
+    }
+
+    /// Returns the places of all commands of an ACL category.
+    pub fn of_category(&self, category: Categories) -> impl Iterator<Item = usize> {
+        let places = self.known.iter().enumerate();
+        places.filter(move |(_, known)| known.categories().has(category)).map(|(place, _)| place)
     }
 
     pub fn reset_stats(&mut self) {

@@ -165,7 +165,11 @@ impl Host {
                 };
                 self.store.answer(request, answer, self.now);
             }
-            Request::Reload { log: true } | Request::Configured(_) | Request::Warn(_) => {
+            Request::Reload { log: true }
+            | Request::Configured(_)
+            | Request::LoadUsers
+            | Request::SaveUsers
+            | Request::Warn(_) => {
                 self.store.answer(request, Answer::Done, self.now);
             }
             Request::Shutdown { .. } => {

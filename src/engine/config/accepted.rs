@@ -52,9 +52,6 @@ macro_rules! accepted {
 
 accepted! {
     "No effect yet: the commands that it concerns are not there." {
-        "acl-pubsub-default": OneOf(&["allchannels", "resetchannels"]) => "resetchannels";
-        "aclfile": Only(&[""], "users are not kept in files here") => "", AtStart;
-        "acllog-max-len": Int(0, LONG) => "128";
         "busy-reply-threshold" or "lua-time-limit": Int(0, LONG) => "5000";
         "enable-module-command": OneOf(&["no", "yes", "local"]) => "no", AtStart;
         "latency-monitor-threshold": Int(0, LONG) => "0";

@@ -7,8 +7,8 @@ mod setting;
 
 pub use accepted::{ACCEPTED, Accepted};
 pub use setting::{
-    AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, Octal, OutputLimit, Permission,
-    Ranged, SavePoint, SavePoints, Setting, Words,
+    AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
+    OutputLimit, Permission, Ranged, SavePoint, SavePoints, Setting, Words,
 };
 
 use crate::data::Limits;
@@ -54,6 +54,8 @@ macro_rules! parameters {
         #[derive(Clone, Debug)]
         pub struct Config {
             $($(#[doc = $doc])+ pub $field: $type,)*
+            /// The users that lines of a redis.conf define: what follows `user`, with single blanks.
+            pub users: Vec<String>,
             /// The values of parameters without effect.
             pub accepted: Accepted,
         }
@@ -62,6 +64,7 @@ macro_rules! parameters {
             fn default() -> Self {
                 Self {
                     $($field: <$type as Setting>::initial($default),)*
+                    users: vec![],
                     accepted: Accepted::new(),
                 }
             }
@@ -87,6 +90,12 @@ parameters! {
     databases "databases": Ranged<1, 2147483647> = "16", AtStart;
     /// The password that clients need for AUTH; empty for none.
     requirepass "requirepass": String = "";
+    /// Whether new users may use all channels or none.
+    acl_pubsub_default "acl-pubsub-default": NewUsersChannels = "resetchannels";
+    /// The most entries of the log of refusals.
+    acllog_max_len "acllog-max-len": Ranged<0, 9223372036854775807> = "128";
+    /// The file that ACL LOAD reads users from, and ACL SAVE writes them to; empty for none.
+    aclfile "aclfile": String = "", AtStart;
     /// The most clients at once.
     maxclients "maxclients": Ranged<1, 4294967295> = "10000";
     /// Seconds after which an idle client is disconnected; 0 for never.

@@ -224,6 +224,20 @@ words! {
 }
 
 words! {
+    /// What new users may do with channels.
+    NewUsersChannels {
+        All = "allchannels",
+        None = "resetchannels",
+    }
+}
+
+impl NewUsersChannels {
+    pub fn allows_all(self) -> bool {
+        self == NewUsersChannels::All
+    }
+}
+
+words! {
     /// Who may do something dangerous.
     Permission {
         No = "no",

@@ -63,6 +63,14 @@ impl Server {
                     self.store.answer(id, Answer::Failed(text), now);
                 }
             }
+            Request::LoadUsers => {
+                let answer = answer_of(self.load_users());
+                self.store.answer(id, answer, now);
+            }
+            Request::SaveUsers => {
+                let answer = answer_of(self.save_users());
+                self.store.answer(id, answer, now);
+            }
             Request::Warn(text) => self.log.warning(format_args!("{text}")),
             Request::Configured(name) => self.configured(name, now),
             Request::Sleep { until } => {
@@ -75,9 +83,7 @@ impl Server {
                 } else {
                     self.store.reload(now).map(drop).map_err(|damage| damage.to_string())
                 };
-                let answer =
-                    result.map_or_else(|why| Answer::Failed(format!("ERR {why}")), |()| Answer::Done);
-                self.store.answer(id, answer, now);
+                self.store.answer(id, answer_of(result), now);
             }
         }
     }
@@ -272,4 +278,8 @@ impl Server {
     pub(super) fn end_without_saving(&mut self) {
         self.stopped = true;
     }
+}
+
+fn answer_of(result: Result<(), String>) -> Answer {
+    result.map_or_else(|why| Answer::Failed(format!("ERR {why}")), |()| Answer::Done)
 }

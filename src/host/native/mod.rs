@@ -14,6 +14,7 @@ mod metrics;
 mod options;
 mod server;
 mod signals;
+mod users;
 mod web;
 
 use std::process::ExitCode;
@@ -97,6 +98,7 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     let mut server = Server::new(config, sources.test_clock, log.clone())?;
     server.tell_file(sources.file.as_deref());
     server.heed_signals()?;
+    server.read_users()?;
     server.listen()?;
     server.load()?;
     if has_tcp {

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 
+use crate::commands::ALL;
 use crate::engine::Config;
+use crate::engine::acl::Acl;
 use crate::engine::config::Parameter;
+use crate::engine::table::Table;
 use crate::resp::split_line;
 
 /// What the command line asks for.
@@ -157,6 +160,10 @@ impl Reader {
                 self.read(&text)?;
                 continue;
             }
+            if name.eq_ignore_ascii_case("user") && !values.is_empty() {
+                self.define_user(&values.join(" ")).map_err(wrong)?;
+                continue;
+            }
             let Some(parameter) = Config::parameter(name) else {
                 return Err(wrong("Bad directive or wrong number of arguments".into()));
             };
@@ -165,6 +172,12 @@ impl Reader {
             }
             self.set(parameter, &values.join(" ")).map_err(wrong)?;
         }
+        Ok(())
+    }
+
+    fn define_user(&mut self, line: &str) -> Result<(), String> {
+        Acl::check_line(&self.config, &Table::new(ALL), line)?;
+        self.config.users.push(line.to_owned());
         Ok(())
     }
 

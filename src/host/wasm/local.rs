@@ -281,6 +281,10 @@ impl Local {
                 self.collect(SessionId::default());
             }
             // A page has nobody who reads a log; its own code can't send what is warned of.
+            Request::LoadUsers | Request::SaveUsers => {
+                let text = "ERR There are no files here".to_string();
+                self.store.answer(id, Answer::Failed(text), now);
+            }
             Request::Warn(_) => {}
         }
     }

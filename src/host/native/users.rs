@@ -1,0 +1,59 @@
+//! The file of users: `aclfile`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::options::plain;
+use super::server::Server;
+use crate::engine::Config;
+
+impl Server {
+    /// Reads the users before anybody can connect; there may be a file of them or lines of a redis.conf, not both.
+    pub fn read_users(&mut self) -> Result<(), String> {
+        let config = &self.store.engine().shared().config;
+        match (config.aclfile.is_empty(), config.users.is_empty()) {
+            (true, _) => Ok(()),
+            (false, true) => self
+                .load_users()
+                .map_err(|why| format!("Aborting Redis startup because of ACL errors: {why}")),
+            (false, false) => Err("Configuring Redis with users defined in redis.conf and at the same setting an ACL \
+                                   file path is invalid. This setup is very likely to lead to configuration errors \
+                                   and security holes, please define either an ACL file or declare users directly in \
+                                   your redis.conf, but not both."
+                .into()),
+        }
+    }
+
+    /// Puts the users of the file in place of those there are.
+    pub(super) fn load_users(&mut self) -> Result<(), String> {
+        let config = &self.store.engine().shared().config;
+        let name = config.aclfile.clone();
+        let text = fs::read(path(config))
+            .map_err(|error| format!("Error loading ACLs, opening file '{name}': {}", plain(&error)))?;
+        self.store.engine_mut().load_users(&name, &text)
+    }
+
+    /// Writes the users to the file: to another one first, so that there always is a whole one.
+    pub(super) fn save_users(&mut self) -> Result<(), String> {
+        let engine = self.store.engine();
+        let file = path(&engine.shared().config);
+        write(file, &engine.users_as_text()).map_err(|error| {
+            self.log.warning(format_args!("Saving the ACL file failed: {}", plain(&error)));
+            "There was an error trying to save the ACLs. Please check the server logs for more information"
+                .into()
+        })
+    }
+}
+
+fn path(config: &Config) -> PathBuf {
+    PathBuf::from(&config.dir).join(&config.aclfile)
+}
+
+fn write(path: PathBuf, text: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension(format!("tmp-{}", std::process::id()));
+    let mut file = File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(beside, path)
+}
