@@ -3,12 +3,17 @@
 pub mod bits;
 mod chunk;
 pub mod entry;
+pub mod id_map;
 mod kind;
 pub mod limits;
 pub mod list;
 pub mod listpack;
 pub mod object;
 pub mod packed;
+pub mod stream;
+pub mod stream_group;
+pub mod stream_id;
+mod stream_node;
 pub mod table;
 
 pub use kind::Kind;
