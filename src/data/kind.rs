@@ -3,6 +3,7 @@
 use super::entry::{NewValue, Str, StrMut, ValueMut, ValueRef};
 use super::list::List;
 use super::object::Object;
+use super::stream::Stream;
 
 /// One of the types that a key can hold.
 pub trait Kind {
@@ -50,5 +51,22 @@ impl Kind for List {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::List(Box::default()))
+    }
+}
+
+impl Kind for Stream {
+    type Ref<'a> = &'a Stream;
+    type Mut<'a> = &'a mut Stream;
+
+    fn of(value: ValueRef<'_>) -> Option<&Stream> {
+        if let ValueRef::Object(Object::Stream(stream)) = value { Some(stream) } else { None }
+    }
+
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut Stream> {
+        if let ValueMut::Object(Object::Stream(stream)) = value { Some(stream) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Object(Object::Stream(Box::default()))
     }
 }

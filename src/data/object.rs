@@ -1,11 +1,13 @@
 //! The values that are not strings.
 
 use crate::data::list::List;
+use crate::data::stream::Stream;
 
 /// A collection that a key holds.
 #[derive(Clone)]
 pub enum Object {
     List(Box<List>),
+    Stream(Box<Stream>),
 }
 
 impl Object {
@@ -13,6 +15,7 @@ impl Object {
     pub fn kind_name(&self) -> &'static str {
         match self {
             Object::List(_) => "list",
+            Object::Stream(_) => "stream",
         }
     }
 
@@ -20,6 +23,7 @@ impl Object {
     pub fn encoding(&self) -> &'static str {
         match self {
             Object::List(_) => "quicklist",
+            Object::Stream(_) => "stream",
         }
     }
 
@@ -27,6 +31,7 @@ impl Object {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Object::List(list) => size_of::<List>() + list.heap_bytes(),
+            Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }
     }
 }

@@ -8,6 +8,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::list::Side;
 use crate::data::object::Object;
+use crate::data::stream::Stream;
+use crate::data::stream_id::Id;
 
 use super::{Database, Keyspace};
 
@@ -44,6 +46,7 @@ impl Digest {
         /// The numbers of Redis' types.
         const STRING: u32 = 0;
         const LIST: u32 = 1;
+        const STREAM: u32 = 6;
         match entry.value() {
             ValueRef::Str(string) => {
                 self.mix(&STRING.to_be_bytes());
@@ -52,6 +55,16 @@ impl Digest {
             ValueRef::Object(Object::List(list)) => {
                 self.mix(&LIST.to_be_bytes());
                 list.iter(Side::Head).for_each(|element| self.mix(&element));
+            }
+            ValueRef::Object(Object::Stream(stream)) => {
+                self.mix(&STREAM.to_be_bytes());
+                for item in stream.iter() {
+                    self.mix(&item.id.joined(b'.'));
+                    for (field, value) in item.pairs {
+                        self.mix(&field);
+                        self.mix(&value);
+                    }
+                }
             }
         }
         if entry.deadline().is_some() {
@@ -101,6 +114,7 @@ fn entry_digest(db: u32, entry: &Entry) -> u128 {
             sum.add(b"list");
             list.iter(Side::Head).for_each(|element| sum.add(&element));
         }
+        ValueRef::Object(Object::Stream(stream)) => sum.add_stream(stream),
     }
     sum.0.finish128().into()
 }
@@ -112,6 +126,37 @@ impl Sum {
     fn add(&mut self, bytes: &[u8]) {
         self.0.write(bytes);
         self.0.write(&(bytes.len() as u64).to_le_bytes());
+    }
+
+    fn add_id(&mut self, id: Id) {
+        self.0.write(&id.to_bytes());
+    }
+
+    /// Takes in all of a stream but when consumers were last heard of, which no log tells.
+    fn add_stream(&mut self, stream: &Stream) {
+        self.add(b"stream");
+        for item in stream.iter() {
+            self.add_id(item.id);
+            for (field, value) in item.pairs {
+                self.add(&field);
+                self.add(&value);
+            }
+        }
+        self.add_id(stream.last());
+        self.add_id(stream.max_deleted());
+        self.0.write_u64(stream.added());
+        for group in stream.groups.iter() {
+            self.add(group.name());
+            self.add_id(group.last);
+            self.0.write_u64(group.read.unwrap_or(u64::MAX));
+            for (id, delivery) in group.pending().iter() {
+                self.add_id(id);
+                self.add(group.consumer(delivery.consumer).name());
+                self.0.write_u64(delivery.at_ms);
+                self.0.write_u64(delivery.count);
+            }
+            group.consumers().for_each(|consumer| self.add(consumer.name()));
+        }
     }
 }
 

@@ -16,6 +16,8 @@ type Bytes = Vec<u8>;
 enum Value {
     Str(Bytes),
     List(Vec<Bytes>),
+    /// Entries: an id, then fields and values.
+    Stream(Vec<Vec<Bytes>>),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -53,6 +55,16 @@ impl Model {
                     ValueRef::Object(Object::List(list)) => {
                         Value::List(list.iter(Side::Head).map(|element| element.to_vec()).collect())
                     }
+                    ValueRef::Object(Object::Stream(stream)) => Value::Stream(
+                        stream
+                            .iter()
+                            .map(|item| {
+                                let pairs =
+                                    item.pairs.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]);
+                                [item.id.text().to_vec()].into_iter().chain(pairs).collect()
+                            })
+                            .collect(),
+                    ),
                 };
                 model.keys.insert((db, entry.key().to_vec()), Held { value, deadline: entry.deadline() });
             }
@@ -340,6 +352,7 @@ impl Model {
                 match self.at(key).map(|held| &held.value) {
                     Some(Value::Str(_)) => "string",
                     Some(Value::List(_)) => "list",
+                    Some(Value::Stream(_)) => "stream",
                     None => "none",
                 }
                 .into(),
@@ -430,7 +443,7 @@ impl Model {
     fn text(&self, key: &[u8]) -> Result<Option<Bytes>, Told> {
         match self.at(key).map(|held| &held.value) {
             Some(Value::Str(text)) => Ok(Some(text.clone())),
-            Some(Value::List(_)) => Err(Told::Refusal),
+            Some(Value::List(_) | Value::Stream(_)) => Err(Told::Refusal),
             None => Ok(None),
         }
     }
@@ -438,7 +451,7 @@ impl Model {
     fn elements(&self, key: &[u8]) -> Result<Vec<Bytes>, Told> {
         match self.at(key).map(|held| &held.value) {
             Some(Value::List(list)) => Ok(list.clone()),
-            Some(Value::Str(_)) => Err(Told::Refusal),
+            Some(Value::Str(_) | Value::Stream(_)) => Err(Told::Refusal),
             None => Ok(vec![]),
         }
     }

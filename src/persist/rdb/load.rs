@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::{Damage, Fault, Purpose, kind, list, opcode};
+use super::{Damage, Fault, Purpose, kind, list, opcode, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 const VERSION_MAX: u32 = 12;
@@ -225,6 +225,9 @@ impl Loader {
             kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
                 list::Builder::begin(kind, input)?
             }
+            kind::STREAM | kind::STREAM_WITH_TOTALS | kind::STREAM_WITH_ACTIVE_TIMES => {
+                stream::Builder::begin(kind, input)?
+            }
             other => return Err(unreadable(other).into()),
         };
         self.building = Some(Building { key: key.into(), value });
@@ -274,7 +277,6 @@ fn unreadable(kind: u8) -> Fault {
         3 | 5 | 12 | 17 => "a sorted set",
         4 | 9 | 13 | 16 => "a hash",
         22..=25 => "a hash whose fields have deadlines",
-        15 | 19 | 21 => "a stream",
         6 | 7 => "a value of a module",
         _ => return Fault::UnknownType(kind),
     })

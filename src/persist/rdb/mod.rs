@@ -22,6 +22,7 @@ mod load;
 mod lzf;
 mod output;
 mod save;
+mod stream;
 mod ziplist;
 
 use std::fmt;
@@ -54,7 +55,10 @@ mod kind {
     pub const LIST: u8 = 1;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const LIST_OF_ZIPLISTS: u8 = 14;
+    pub const STREAM: u8 = 15;
     pub const LIST_OF_LISTPACKS: u8 = 18;
+    pub const STREAM_WITH_TOTALS: u8 = 19;
+    pub const STREAM_WITH_ACTIVE_TIMES: u8 = 21;
 
     /// Kinds of nodes in a list of listpacks: an element by itself, or a listpack.
     pub const NODE_PLAIN: u64 = 1;

@@ -8,7 +8,7 @@ use crate::data::object::Object;
 use crate::keyspace::{Facts, Keyspace, Visit};
 
 use super::output::{COMPRESSED_MAX, Encoder, write_len};
-use super::{Purpose, VERSION, kind, list, opcode};
+use super::{Purpose, VERSION, kind, list, opcode, stream};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +132,7 @@ impl Saver {
             out.push(match entry.value() {
                 ValueRef::Str(_) => kind::STRING,
                 ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
+                ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
             });
             self.encoder.string(entry.key(), out);
         }
@@ -143,6 +144,9 @@ impl Saver {
             }
             ValueRef::Object(Object::List(list)) => {
                 list::save(list, self.begun, limit, &mut self.encoder, out)
+            }
+            ValueRef::Object(Object::Stream(stream)) => {
+                stream::save(stream, self.begun, limit, &mut self.encoder, out)
             }
         };
         self.begun = begun;
