@@ -4,7 +4,6 @@ use crate::base::bytes::Bytes;
 use crate::command;
 use crate::engine::info::{self, Source};
 use crate::engine::{Call, Family, Request};
-use crate::keyspace::Event;
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
@@ -139,14 +138,6 @@ fn swap(call: &mut Call<'_>) -> Result {
     let first = call.args.int(1).map_err(|_| Error::Text("ERR invalid first DB index"))?;
     let second = call.args.int(2).map_err(|_| Error::Text("ERR invalid second DB index"))?;
     let (first, second) = (database(call, first)?, database(call, second)?);
-    for db in [first, second] {
-        for key in call.shared.watches.keys_of(db) {
-            let keyspace = call.db.keyspace();
-            if keyspace.contains(first, &key) || keyspace.contains(second, &key) {
-                call.db.other(db).touch(&key, Event::SILENT);
-            }
-        }
-    }
     call.db.swap(first, second);
     call.reply.ok();
     Ok(())

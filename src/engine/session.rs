@@ -145,6 +145,11 @@ impl Session {
         }
     }
 
+    /// Returns the client's watch on a key.
+    pub(super) fn watch_on(&mut self, db: u32, key: &[u8]) -> Option<&mut Watched> {
+        self.watched.iter_mut().find(|watched| watched.db == db && &*watched.key == key)
+    }
+
     /// Returns whether RESP2 allows this client nothing but subscribing.
     pub fn is_subscriber(&self) -> bool {
         self.protocol == Protocol::Resp2 && self.subscriptions.count() > 0

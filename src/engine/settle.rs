@@ -12,7 +12,7 @@ impl Engine {
     /// Ends the unit: its log is framed, the others are told, and whoever waited is served, each as a unit of its own.
     pub(super) fn settle(&mut self, now: Time) {
         let mut ready = Vec::new();
-        self.end_unit(&mut ready);
+        self.end_unit(now, &mut ready);
         while !ready.is_empty() {
             for (db, key) in std::mem::take(&mut ready) {
                 self.serve(db, &key, now, &mut ready);
@@ -28,12 +28,12 @@ impl Engine {
                 break;
             }
             self.resume(id, key, now);
-            self.end_unit(ready);
+            self.end_unit(now, ready);
         }
     }
 
     /// Goes through what the unit touched, once, in order. Keys that somebody waits for are added to `ready`.
-    fn end_unit(&mut self, ready: &mut Vec<(u32, Bytes)>) {
+    fn end_unit(&mut self, now: Time, ready: &mut Vec<(u32, Bytes)>) {
         self.effects.end_unit();
         let actor = self.effects.actor.take();
         let touched = self.effects.take_touched();
@@ -46,7 +46,8 @@ impl Engine {
                 Happening::Noted(event) => self.publish(touch.db, key, event),
                 Happening::Flushed => self.shared.readers.invalidate_all(),
                 Happening::Swapped(other) => {
-                    for db in [touch.db, other] {
+                    for (db, former) in [(touch.db, other), (other, touch.db)] {
+                        self.fail_swapped_watches(db, former, now);
                         ready.extend(self.shared.waits.keys_of(db).into_iter().map(|key| (db, key)));
                     }
                 }
@@ -58,11 +59,7 @@ impl Engine {
     }
 
     fn changed(&mut self, db: u32, key: &[u8], actor: Option<SessionId>, ready: &mut Vec<(u32, Bytes)>) {
-        for id in self.shared.watches.of(db, key) {
-            if let Some(client) = self.shared.clients.get_mut(*id) {
-                client.session.watch_failed = true;
-            }
-        }
+        self.fail_watches(db, key);
         if !self.shared.readers.is_empty() {
             let clients = &self.shared.clients;
             self.shared.readers.invalidate(key, actor, |id| {
@@ -74,6 +71,35 @@ impl Engine {
             let place = (db, Bytes::from(key));
             if !ready.contains(&place) && !self.shared.waits.line(db, key).is_empty() {
                 ready.push(place);
+            }
+        }
+    }
+
+    fn fail_watches(&mut self, db: u32, key: &[u8]) {
+        for id in self.shared.watches.of(db, key) {
+            let Some(client) = self.shared.clients.get_mut(*id) else { continue };
+            let Some(watched) = client.session.watch_on(db, key) else { continue };
+            // That a key is removed which was past its deadline already changes nothing.
+            let removed = watched.expired && !self.keyspace.contains(db, key);
+            watched.expired &= !removed;
+            client.session.watch_failed |= !removed;
+        }
+    }
+
+    /// Fails the watches of a database that has got the keys of another one, which holds its former ones now.
+    fn fail_swapped_watches(&mut self, db: u32, former: u32, now: Time) {
+        for key in self.shared.watches.keys_of(db) {
+            let (before, after) = (self.keyspace.contains(former, &key), self.keyspace.contains(db, &key));
+            if !before && !after {
+                continue;
+            }
+            let late = after && !self.keyspace.has(db, &key, now);
+            for id in self.shared.watches.of(db, &key) {
+                let Some(client) = self.shared.clients.get_mut(*id) else { continue };
+                let Some(watched) = client.session.watch_on(db, &key) else { continue };
+                let there = before && !watched.expired;
+                watched.expired = !there && late;
+                client.session.watch_failed |= there || (after && !late);
             }
         }
     }

@@ -225,7 +225,9 @@ impl<'a> Db<'a> {
     pub fn swap(&mut self, one: u32, other: u32) {
         self.keyspace.dbs.swap(one as usize, other as usize);
         self.effects.count(1);
-        self.effects.all(one, Happening::Swapped(other));
+        if one != other {
+            self.effects.all(one, Happening::Swapped(other));
+        }
     }
 
     // Noting ----------------------------------------------------------------------------------------------------
