@@ -2,13 +2,15 @@
 
 use crate::base::number;
 use crate::command;
-use crate::data::entry::{Entry, ValueRef};
+use crate::data::entry::{Entry, NewValue, ValueRef};
+use crate::engine::config::parse_memory;
 use crate::engine::{Call, Family, Request};
-use crate::keyspace::{Digest, access_clock};
+use crate::keyspace::{Digest, Event, Expiry, access_clock};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
 use super::command::help;
+use super::debug_protocol::protocol;
 use super::object::entry_encoding;
 
 pub const DEBUG_FAMILY: Family = Family {
@@ -20,8 +22,7 @@ pub const DEBUG_FAMILY: Family = Family {
 command! {
     /// Looks inside, and holds things up: for tests.
     ///
-    /// Refused unless `enable-debug-command` allows it. SLEEP, OBJECT, SET-ACTIVE-EXPIRE, DIGEST,
-    /// DIGEST-VALUE, RELOAD and LOADAOF are those of Redis.
+    /// Refused unless `enable-debug-command` allows it. DEBUG HELP lists the subcommands.
     DEBUG("subcommand [arg...]") -> "unknown";
     flags ADMIN | NOSCRIPT | LOADING | STALE;
     since "1.0.0";
@@ -39,40 +40,141 @@ fn debug(call: &mut Call<'_>) -> Result {
     }
     let (sub, n) = (call.args.at(1).to_ascii_uppercase(), call.args.len());
     match (sub.as_slice(), n) {
-        (b"SLEEP", 3) => sleep(call),
-        (b"OBJECT", 3) => object(call),
+        (b"HELP", 2) => help_debug(call),
+        (b"SLEEP", 3) => return sleep(call),
+        (b"OBJECT", 3) => return object(call),
+        (b"PROTOCOL", 3) => return protocol(call),
+        (b"POPULATE", 3..=5) => return populate(call),
+        (b"QUICKLIST-PACKED-THRESHOLD", 3) => return packed_threshold(call),
+        (b"REPLYBUFFER", 4) => return reply_buffer(call),
         (b"SET-ACTIVE-EXPIRE", 3) => {
-            call.db.keyspace_mut().active_expiry = number::parse_int(call.args.at(2)).unwrap_or(0) != 0;
+            call.db.keyspace_mut().active_expiry = flag(call);
             call.reply.ok();
-            Ok(())
         }
-        (b"DIGEST", 2) => {
-            call.reply.simple(&call.db.keyspace().redis_digest().to_hex());
-            Ok(())
+        (b"PAUSE-CRON", 3) => {
+            call.shared.cron_paused = flag(call);
+            call.reply.ok();
         }
+        (b"LOG", 3) => {
+            let text = String::from_utf8_lossy(call.args.at(2));
+            call.shared.requests.push(Request::Warn(format!("DEBUG LOG: {text}")));
+            call.reply.ok();
+        }
+        (b"ERROR", 3) => {
+            let text = String::from_utf8_lossy(call.args.at(2)).into_owned();
+            call.reply.error(&Error::said(text));
+        }
+        (b"DIGEST", 2) => call.reply.simple(&call.db.keyspace().redis_digest().to_hex()),
         (b"DIGEST-VALUE", _) => {
             call.reply.array(n - 2);
             for key in call.args.from(2).iter() {
                 let digest = call.db.entry(key).map(Digest::of_value).unwrap_or_default();
                 call.reply.simple(&digest.to_hex());
             }
-            Ok(())
         }
-        (b"RELOAD", 2) => {
-            call.wait_for_host(Request::Reload { log: false });
-            Ok(())
+        (b"RELOAD", 2) => drop(call.wait_for_host(Request::Reload { log: false })),
+        (b"LOADAOF", 2) => drop(call.wait_for_host(Request::Reload { log: true })),
+        // There is nothing here that these would change.
+        (b"AOF-FLUSH-SLEEP" | b"SET-DISABLE-DENY-SCRIPTS", 3) => {
+            call.reply.ok();
         }
-        (b"LOADAOF", 2) => {
-            call.wait_for_host(Request::Reload { log: true });
-            Ok(())
+        _ => return Err(wrong_subcommand(call)),
+    }
+    Ok(())
+}
+
+fn wrong_subcommand(call: &Call<'_>) -> Error {
+    let sub = String::from_utf8_lossy(call.args.at(1));
+    Error::said(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try DEBUG HELP."))
+}
+
+/// Returns whether the argument behind the subcommand is a number other than 0.
+fn flag(call: &Call<'_>) -> bool {
+    number::parse_int(call.args.at(2)).unwrap_or(0) != 0
+}
+
+/// Subcommands with their arguments, and what they do.
+const HELP: &[(&str, &str)] = &[
+    ("DIGEST", "Returns a hash of all databases."),
+    ("DIGEST-VALUE key...", "Returns a hash of each key's value."),
+    ("ERROR text", "Answers with this error."),
+    ("LOADAOF", "Loads everything from the log again."),
+    ("LOG text", "Writes a line to the server's log."),
+    ("OBJECT key", "Shows how a value is kept."),
+    ("PAUSE-CRON 0|1", "Stops what is done a few times a second."),
+    ("POPULATE count [prefix [size]]", "Makes so many strings."),
+    ("PROTOCOL type", "Answers with a reply of a type."),
+    ("QUICKLIST-PACKED-THRESHOLD size", "Makes no difference here: long elements have chunks of their own."),
+    ("RELOAD", "Takes a snapshot and loads it."),
+    ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Makes no difference here."),
+    ("SET-ACTIVE-EXPIRE 0|1", "Lets keys past their deadline be until they are asked for."),
+    ("SLEEP seconds", "Holds the server up."),
+];
+
+fn help_debug(call: &mut Call<'_>) {
+    call.reply.array(HELP.len() * 2 + 3);
+    call.reply.simple("DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    for (usage, does) in HELP.iter().chain(&[("HELP", "Prints this help.")]) {
+        call.reply.simple(usage);
+        call.reply.simple(&format!("    {does}"));
+    }
+}
+
+/// Makes strings. Redis does not log them; here the log leads to the keyspace that there is, without exception.
+fn populate(call: &mut Call<'_>) -> Result {
+    const RANGE: Error = Error::Text("ERR value is out of range, must be positive");
+    let positive = |n: i64| usize::try_from(n).map_err(|_| RANGE);
+    let count = call.args.int(2).map_err(|_| RANGE).and_then(positive)?;
+    let prefix = if call.args.len() > 3 { call.args.at(3) } else { b"key" };
+    let size = if call.args.len() > 4 {
+        Some(call.args.int(4).map_err(|_| RANGE).and_then(positive)?)
+    } else {
+        None
+    };
+    if size.is_some_and(|size| size as u64 > call.shared.config.proto_max_bulk_len.get()) {
+        return Err(RANGE);
+    }
+    for i in 0..count {
+        let key = [prefix, b":", &*number::format_int(i as i64)].concat();
+        if call.db.exists(&key) {
+            continue;
         }
+        let mut value = [b"value:", &*number::format_int(i as i64)].concat();
+        if let Some(size) = size {
+            value.resize(size, 0);
+        }
+        call.db.set(&key, NewValue::Bytes(&value), Expiry::Never);
+        call.db.touch(&key, Event::SILENT);
+        call.db.log_as(&[b"SET", &key, &value]);
+    }
+    call.reply.ok();
+    Ok(())
+}
+
+fn packed_threshold(call: &mut Call<'_>) -> Result {
+    let size = str::from_utf8(call.args.at(2)).ok().and_then(parse_memory);
+    match size {
+        Some(size) if size < 1 << 32 => call.reply.ok(),
         _ => {
-            let sub = String::from_utf8_lossy(call.args.at(1));
-            Err(Error::said(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{sub}'. Try DEBUG HELP."
-            )))
+            return Err(Error::Text(
+                "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+            ));
         }
     }
+    Ok(())
+}
+
+/// Checks what redis-server does with its reply buffers; ours are as large as what is in them.
+fn reply_buffer(call: &mut Call<'_>) -> Result {
+    if call.args.is(2, "RESIZING") {
+        call.args.int(3)?;
+    } else if !call.args.is(2, "PEAK-RESET-TIME") {
+        return Err(wrong_subcommand(call));
+    } else if !call.args.is(3, "NEVER") && !call.args.is(3, "RESET") {
+        call.args.int(3)?;
+    }
+    call.reply.ok();
+    Ok(())
 }
 
 fn sleep(call: &mut Call<'_>) -> Result {

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod connection;
 mod debug;
+mod debug_protocol;
 mod expiry;
 mod key;
 mod lcs;

@@ -195,7 +195,8 @@ fn hang_up(call: &mut Call<'_>) {
     call.session.closing = true;
     call.shared.requests.push(Request::Warn(
         "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands, as a page in a \
-         browser would that is to misuse this server. Connection aborted.",
+         browser would that is to misuse this server. Connection aborted."
+        .into(),
     ));
 }
 

@@ -96,6 +96,7 @@ impl Engine {
             requests: shared::Requests::default(),
             run_id,
             host: host::Host::default(),
+            cron_paused: false,
             started: None,
             random,
             config,

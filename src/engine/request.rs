@@ -23,7 +23,7 @@ pub enum Request {
     /// A parameter that concerns the host was changed: ports, files, fsync policy.
     Configured(&'static str),
     /// Write this where people look who run the host.
-    Warn(&'static str),
+    Warn(String),
     /// Hold everything up for as long: DEBUG SLEEP.
     Sleep { until: Time },
     /// Put the users of the file `aclfile` in place of those there are, by `Engine::load_users`.

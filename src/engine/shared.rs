@@ -39,6 +39,8 @@ pub struct Shared {
     /// Forty hexadecimal digits that no other run has.
     pub run_id: String,
     pub host: Host,
+    /// DEBUG PAUSE-CRON: what is done a few times a second is left.
+    pub cron_paused: bool,
     /// When the host first told the time.
     pub started: Option<Time>,
 }

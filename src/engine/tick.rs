@@ -20,7 +20,7 @@ impl Engine {
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
-        if now < self.last_cron.plus_micros(self.cron_period_us()) {
+        if self.shared.cron_paused || now < self.last_cron.plus_micros(self.cron_period_us()) {
             return;
         }
         self.shared.measure.sample(self.last_cron, now);
@@ -32,7 +32,8 @@ impl Engine {
 
     /// Returns when `tick` should be called next, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Time> {
-        let cron = self.has_chores().then(|| self.last_cron.plus_micros(self.cron_period_us()));
+        let cron = (!self.shared.cron_paused && self.has_chores())
+            .then(|| self.last_cron.plus_micros(self.cron_period_us()));
         [self.shared.waits.next_deadline(), cron].into_iter().flatten().min()
     }
 

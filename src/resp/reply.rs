@@ -146,6 +146,19 @@ impl<'a> Reply<'a> {
         self.number(self.either(b'*', b'~'), n as i64);
     }
 
+    /// Writes an integer of any size, given in decimal.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
+        }
+    }
+
+    /// Begins `n` pairs that say something about the reply behind them. RESP2 has nothing of the kind.
+    pub fn attribute(&mut self, n: usize) {
+        self.number(b'|', n as i64);
+    }
+
     /// Begins a message out of band of `n` parts; in RESP2 an array.
     pub fn push(&mut self, n: usize) {
         self.number(self.either(b'*', b'>'), n as i64);

@@ -6,6 +6,7 @@ mod accepted;
 mod setting;
 
 pub use accepted::{ACCEPTED, Accepted};
+pub use setting::parse_memory;
 pub use setting::{
     AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
     OutputLimit, Permission, Ranged, SavePoint, SavePoints, Setting, Words,

@@ -308,7 +308,8 @@ impl Local {
     }
 
     fn reload(&mut self, id: RequestId, log: bool, now: Time) {
-        let answer = match log {
+        // What is kept in memory only has no log, and a snapshot says the same.
+        let answer = match log && self.keeper.is_some() {
             true => Answer::Failed("ERR there is no log to load from".into()),
             false => self
                 .store
