@@ -221,6 +221,16 @@ export interface Commands<S = string> {
   pexpireat(key: Key, unixTimeMilliseconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Returns a key's deadline, in milliseconds since 1970. `PEXPIRETIME key` */
   pexpiretime(key: Key): number;
+  /** Takes elements into a HyperLogLog, which is made if the key does not exist. `PFADD key [element]...` */
+  pfadd(key: Key, ...args: Argument[]): number;
+  /** Estimates how many different elements HyperLogLogs have met, all together. `PFCOUNT key...` */
+  pfcount(...keys: (Key | readonly Key[])[]): number;
+  /** Shows how a HyperLogLog is kept, or makes it dense. `PFDEBUG subcommand key` */
+  pfdebug(subcommand: Value, key: Key): S | number | number[];
+  /** Unites HyperLogLogs in one. `PFMERGE destkey:key [sourcekey:key...]` */
+  pfmerge(destkey: Key, ...args: Argument[]): "OK";
+  /** Checks that HyperLogLogs work. `PFSELFTEST` */
+  pfselftest(): "OK";
   /** Returns PONG, or the message. `PING [message]` */
   ping(message?: Value): "PONG" | S;
   /** Sets the string value of a key that expires after some milliseconds. `PSETEX key milliseconds value` */
@@ -315,7 +325,7 @@ export const names =
   "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|" +
   "LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|" +
   "OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|" +
-  "PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|" +
-  "PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|" +
-  "SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|" +
-  "WATCH";
+  "PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|" +
+  "PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|" +
+  "RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|" +
+  "TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";

@@ -10,6 +10,7 @@ mod connection;
 mod debug;
 mod debug_protocol;
 mod expiry;
+mod hyperloglog;
 mod key;
 mod lcs;
 mod list;
@@ -35,6 +36,7 @@ pub const ALL: &[&Family] = &[
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
+    &hyperloglog::HYPERLOGLOG,
     &key::KEY,
     &lcs::LCS_FAMILY,
     &list::LIST,

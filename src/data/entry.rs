@@ -310,6 +310,21 @@ impl<'a> StrMut<'a> {
         self.entry.set_value(NewValue::Int(n));
     }
 
+    /// Replaces the string by bytes, which are kept as they are.
+    pub fn set_vec(&mut self, bytes: Vec<u8>) {
+        self.entry.set_value(NewValue::Vec(bytes));
+    }
+
+    /// Drops the bytes from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        self.make_raw();
+        if let PayloadMut::Heap(bytes) = self.entry.payload_mut() {
+            bytes.truncate(len);
+        } else {
+            self.entry.shorten(len);
+        }
+    }
+
     /// Adds bytes at the end, in constant time a byte over many calls; returns the new length.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let len = self.len() + bytes.len();
@@ -621,6 +636,15 @@ impl Entry {
         }
     }
 
+    /// Makes an inline string shorter, unless it is at most that long.
+    fn shorten(&mut self, to: usize) {
+        let PayloadMut::Inline(bytes) = self.payload_mut() else { unreachable!("it is inline") };
+        let len = bytes.len().min(to);
+        let at = self.payload_at() + 2;
+        // SAFETY: an inline string has its length there, and the bytes that are left are initialized.
+        unsafe { self.write(at, len as u16) };
+    }
+
     /// Writes a payload of the entry's kind, for which there is room, without dropping an old one.
     ///
     /// # Safety
@@ -899,7 +923,7 @@ mod tests {
     /// Changes a string in one of the ways there are, and the model likewise.
     fn change(random: &mut Random, mut str: StrMut<'_>, model: &mut Vec<u8>) {
         let more = bytes(random);
-        match random.below(4) {
+        match random.below(6) {
             0 => {
                 model.extend_from_slice(&more);
                 assert_eq!(str.append(&more), model.len());
@@ -915,6 +939,14 @@ mod tests {
                 let all = str.bytes_mut(more.len());
                 all.iter_mut().zip(&more).for_each(|(byte, other)| *byte ^= other);
                 model.iter_mut().zip(&more).for_each(|(byte, other)| *byte ^= other);
+            }
+            3 => {
+                model.truncate(more.len());
+                str.truncate(more.len());
+            }
+            4 => {
+                model.clone_from(&more);
+                str.set_vec(more);
             }
             _ => str.make_raw(),
         }

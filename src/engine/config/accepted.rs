@@ -165,7 +165,6 @@ accepted! {
         "cluster-require-full-coverage": YesNo => "yes";
     }
     "No effect: values choose their representation by themselves." {
-        "hll-sparse-max-bytes": Bytes => "3000";
         "list-compress-depth": Int(0, INT) => "0";
         "list-max-listpack-size" or "list-max-ziplist-size": Int(-INT - 1, INT) => "-2";
     }

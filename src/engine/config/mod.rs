@@ -105,6 +105,8 @@ parameters! {
     hz "hz": Ranged<0, 2147483647> = "10";
     /// The longest string, and the longest argument, in bytes.
     proto_max_bulk_len "proto-max-bulk-len": Memory<1048576> = "512mb";
+    /// The longest sparse HyperLogLog, in bytes with its header.
+    hll_sparse_max_bytes "hll-sparse-max-bytes": Memory<0> = "3000";
     /// How much input of one client may wait for the rest of its command, in bytes.
     client_query_buffer_limit "client-query-buffer-limit": Memory<1048576> = "1gb";
     /// How much output may wait for a client, by kind of client: hard limit, soft limit, seconds above the soft one.
