@@ -17,6 +17,9 @@ const JUSTIFIED: &[(&str, Aspect, &str)] = &[
     ("client", Aspect::Subcommands, "PAUSE and UNPAUSE come with failover, which they are for"),
     ("config", Aspect::Subcommands, "REWRITE needs a configuration file, which a page has not"),
     ("memory", Aspect::Subcommands, "DOCTOR, MALLOC-STATS, PURGE and STATS are about jemalloc"),
+    ("sort", Aspect::Keys, "patterns of keys are unknown to Redis, and STORE is; we say what we know"),
+    ("sort_ro", Aspect::Keys, "patterns of keys are unknown to Redis; we say nothing of them"),
+    ("sort_ro", Aspect::Flags, "as no key moves that we know of"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

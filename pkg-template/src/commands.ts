@@ -287,6 +287,10 @@ export interface Commands<S = string> {
   setrange(key: Key, offset: Numeric, value: Value): number;
   /** Ends the server. `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` */
   shutdown(...options: ({ NOSAVE?: boolean; SAVE?: boolean; NOW?: boolean; FORCE?: boolean; ABORT?: boolean } | Value)[]): "OK";
+  /** Returns the elements of a list, a set or a sorted set in order, or stores them as a list. `SORT key [BY pattern] [LIMIT offset count] [GET pattern]... [ASC|DESC] [ALPHA] [STORE destination:key]` */
+  sort(key: Key, ...options: ({ BY?: Value; LIMIT?: readonly [Numeric, Numeric]; ASC?: boolean; DESC?: boolean; ALPHA?: boolean; STORE?: Key } | Value)[]): (S | null)[] | number;
+  /** Returns the elements of a list, a set or a sorted set in order. `SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern]... [ASC|DESC] [ALPHA]` */
+  sort_ro(key: Key, ...options: ({ BY?: Value; LIMIT?: readonly [Numeric, Numeric]; ASC?: boolean; DESC?: boolean; ALPHA?: boolean } | Value)[]): (S | null)[];
   /** Sends a message to all who listen to a shard channel. `SPUBLISH shardchannel message` */
   spublish(shardchannel: Key, message: Value): number;
   /** Returns the length of a string in bytes. `STRLEN key` */
@@ -327,5 +331,5 @@ export const names =
   "OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|" +
   "PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|" +
   "PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|" +
-  "RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|" +
-  "TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";
+  "RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|SORT_RO|SPUBLISH|STRLEN|SUBSTR|" +
+  "SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";

@@ -19,6 +19,7 @@ mod object;
 mod persistence;
 mod pubsub;
 mod server;
+mod sort;
 mod string;
 mod string_number;
 mod tracking;
@@ -45,6 +46,7 @@ pub const ALL: &[&Family] = &[
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,
     &server::SERVER,
+    &sort::SORT_FAMILY,
     &string::STRING,
     &string_number::STRING_NUMBER,
     &transaction::TRANSACTION,
