@@ -149,6 +149,24 @@ b> BLPOP q r 0
   LPOP q
 ";
 
+const HASHES: &str = "\
+> HSET h a 1 b 2
+  HSET h a 1 b 2
+> HMSET h a 1
+  HMSET h a 1
+> HSETNX h a 2
+> HSETNX h c 2
+  HSETNX h c 2
+> HINCRBY h a 1
+  HINCRBY h a 1
+> HINCRBYFLOAT h a 0.5
+  HSET h a 2.5
+> HDEL h x
+> HDEL h a x
+  HDEL h a x
+> HRANDFIELD h 2
+";
+
 #[test]
 fn strings_are_logged_as_what_came_of_a_call() {
     assert_eq!(played(STRINGS), STRINGS);
@@ -157,6 +175,11 @@ fn strings_are_logged_as_what_came_of_a_call() {
 #[test]
 fn lists_are_logged_as_what_came_of_a_call() {
     assert_eq!(played(LISTS), LISTS);
+}
+
+#[test]
+fn hashes_are_logged_as_what_came_of_a_call() {
+    assert_eq!(played(HASHES), HASHES);
 }
 
 /// Plays the calls of a text; returns it with what they really log.

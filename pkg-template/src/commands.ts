@@ -149,8 +149,40 @@ export interface Commands<S = string> {
   getrange(key: Key, start: Numeric, end: Numeric): S;
   /** Sets the string value of a key and returns the former one. `GETSET key value` */
   getset(key: Key, value: Value): S | null;
+  /** Removes fields of a hash. `HDEL key field...` */
+  hdel(key: Key, ...fields: (Value | readonly Value[])[]): number;
   /** Agrees on a version of the protocol, and introduces both sides. `HELLO [protover [AUTH username password] [SETNAME clientname]]` */
   hello(...args: Argument[]): Record<string, unknown>;
+  /** Tells whether a hash has a field. `HEXISTS key field` */
+  hexists(key: Key, field: Value): number;
+  /** Returns the value of a field of a hash. `HGET key field` */
+  hget(key: Key, field: Value): S | null;
+  /** Returns all fields of a hash with their values. `HGETALL key` */
+  hgetall(key: Key): Record<string, S>;
+  /** Adds an integer to the one that a field holds. `HINCRBY key field increment:integer` */
+  hincrby(key: Key, field: Value, increment: Numeric): number;
+  /** Adds a number with a fraction to the one that a field holds. `HINCRBYFLOAT key field increment:double` */
+  hincrbyfloat(key: Key, field: Value, increment: Numeric): S;
+  /** Returns all fields of a hash without their values. `HKEYS key` */
+  hkeys(key: Key): S[];
+  /** Returns how many fields a hash has. `HLEN key` */
+  hlen(key: Key): number;
+  /** Returns the values of fields of a hash. `HMGET key field...` */
+  hmget(key: Key, ...fields: (Value | readonly Value[])[]): (S | null)[];
+  /** Gives fields of a hash values, and says only that it did. `HMSET key <field value>...` */
+  hmset(key: Key, ...args: Argument[]): "OK";
+  /** Returns random fields of a hash. `HRANDFIELD key [count [WITHVALUES]]` */
+  hrandfield(key: Key, ...args: Argument[]): S | null | S[] | [field: S, value: S][];
+  /** Goes through the fields of a hash in steps. `HSCAN key cursor [MATCH pattern] [COUNT count]` */
+  hscan(key: Key, cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric } | Value)[]): [cursor: S, pairs: S[]];
+  /** Gives fields of a hash values; the hash is made if the key does not exist. `HSET key <field value>...` */
+  hset(key: Key, ...args: Argument[]): number;
+  /** Gives a field of a hash a value, if there is no such field yet. `HSETNX key field value` */
+  hsetnx(key: Key, field: Value, value: Value): number;
+  /** Returns the length in bytes of a field's value. `HSTRLEN key field` */
+  hstrlen(key: Key, field: Value): number;
+  /** Returns the values of all fields of a hash. `HVALS key` */
+  hvals(key: Key): S[];
   /** Adds one to the integer at a key. `INCR key` */
   incr(key: Key): number;
   /** Adds a number to the integer at a key. `INCRBY key increment:integer` */
@@ -326,10 +358,11 @@ export const names =
   "CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|" +
   "COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|" +
   "CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|" +
-  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HELLO|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|LINSERT|LLEN|" +
-  "LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|MSET|MSETNX|" +
-  "OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|" +
-  "PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|" +
-  "PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|RPOPLPUSH|" +
-  "RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|SORT_RO|SPUBLISH|STRLEN|SUBSTR|" +
-  "SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";
+  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|" +
+  "HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|" +
+  "LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|" +
+  "MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|" +
+  "PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|" +
+  "PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RPOP|" +
+  "RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|SORT_RO|SPUBLISH|STRLEN|" +
+  "SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";

@@ -57,6 +57,31 @@ impl Random {
     }
 }
 
+/// Chooses some of several things that come one after the other. Any choice is as likely as any other.
+pub struct Chooser {
+    wanted: u64,
+    left: u64,
+}
+
+impl Chooser {
+    /// Begins to choose `wanted` of `all` things, or all of them if there are fewer.
+    pub fn new(all: usize, wanted: usize) -> Self {
+        Self { wanted: wanted.min(all) as u64, left: all as u64 }
+    }
+
+    /// Tells whether the next thing is chosen. To be asked once for each.
+    pub fn takes(&mut self, random: &mut Random) -> bool {
+        if self.wanted == 0 {
+            return false;
+        }
+        // So many of those that are left are wanted.
+        let takes = random.below(self.left) < self.wanted;
+        self.left -= 1;
+        self.wanted -= u64::from(takes);
+        takes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

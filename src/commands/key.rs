@@ -6,7 +6,7 @@ use crate::command;
 use crate::data::entry::{Entry, ValueRef};
 use crate::engine::{Call, Family};
 use crate::keyspace::Event;
-use crate::resp::{Error, Result};
+use crate::resp::{Args, Error, Result};
 use crate::spec::Categories;
 
 pub const KEY: Family = Family {
@@ -429,14 +429,14 @@ fn scan(call: &mut Call<'_>) -> Result {
 }
 
 /// Reads a cursor as C does: any integer, negative ones wrapping around.
-fn scan_cursor(text: &[u8]) -> Result<u64> {
+pub(super) fn scan_cursor(text: &[u8]) -> Result<u64> {
     let cursor = number::parse_uint(text).or_else(|| number::parse_int(text).map(|n| n as u64));
     cursor.ok_or(Error::Text("ERR invalid cursor"))
 }
 
 /// What a step of SCAN and its kin is to return.
-struct Wanted<'a> {
-    count: usize,
+pub(super) struct Wanted<'a> {
+    pub count: usize,
     pattern: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
 }
@@ -448,6 +448,18 @@ impl Default for Wanted<'_> {
 }
 
 impl<'a> Wanted<'a> {
+    /// Reads the options of a step through a collection.
+    pub fn read(args: Args<'a>, from: usize) -> Result<Self> {
+        let mut wanted = Self::default();
+        let mut options = args.options(from);
+        while !options.is_empty() {
+            if !wanted.option(&mut options)? {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(wanted)
+    }
+
     /// Takes MATCH or COUNT with its value; returns false if neither comes next.
     fn option(&mut self, options: &mut crate::resp::Options<'a>) -> Result<bool> {
         if options.len() < 2 {
@@ -463,7 +475,7 @@ impl<'a> Wanted<'a> {
         Ok(true)
     }
 
-    fn matches(&self, name: &[u8]) -> bool {
+    pub fn matches(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Exact))
     }
 }

@@ -10,6 +10,7 @@ mod connection;
 mod debug;
 mod debug_protocol;
 mod expiry;
+mod hash;
 mod hyperloglog;
 mod key;
 mod lcs;
@@ -37,6 +38,7 @@ pub const ALL: &[&Family] = &[
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
     &expiry::EXPIRY,
+    &hash::HASH,
     &hyperloglog::HYPERLOGLOG,
     &key::KEY,
     &lcs::LCS_FAMILY,

@@ -1,6 +1,7 @@
 //! The kinds of value, as commands ask for them.
 
 use super::entry::{NewValue, Str, StrMut, ValueMut, ValueRef};
+use super::hash::Hash;
 use super::list::List;
 use super::object::Object;
 use super::stream::Stream;
@@ -68,5 +69,22 @@ impl Kind for Stream {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::Stream(Box::default()))
+    }
+}
+
+impl Kind for Hash {
+    type Ref<'a> = &'a Hash;
+    type Mut<'a> = &'a mut Hash;
+
+    fn of(value: ValueRef<'_>) -> Option<&Hash> {
+        if let ValueRef::Object(Object::Hash(hash)) = value { Some(hash) } else { None }
+    }
+
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut Hash> {
+        if let ValueMut::Object(Object::Hash(hash)) = value { Some(hash) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Object(Object::Hash(Box::default()))
     }
 }

@@ -16,7 +16,7 @@
 use crate::base::number::parse_int;
 
 /// One entry. Bytes that print an integer are that integer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Entry<'a> {
     Int(i64),
     Bytes(&'a [u8]),

@@ -1,11 +1,13 @@
 //! The values that are not strings.
 
+use crate::data::hash::Hash;
 use crate::data::list::List;
 use crate::data::stream::Stream;
 
 /// A collection that a key holds.
 #[derive(Clone)]
 pub enum Object {
+    Hash(Box<Hash>),
     List(Box<List>),
     Stream(Box<Stream>),
 }
@@ -14,6 +16,7 @@ impl Object {
     /// Returns what TYPE says.
     pub fn kind_name(&self) -> &'static str {
         match self {
+            Object::Hash(_) => "hash",
             Object::List(_) => "list",
             Object::Stream(_) => "stream",
         }
@@ -22,6 +25,7 @@ impl Object {
     /// Returns what OBJECT ENCODING says.
     pub fn encoding(&self) -> &'static str {
         match self {
+            Object::Hash(hash) => hash.encoding(),
             Object::List(_) => "quicklist",
             Object::Stream(_) => "stream",
         }
@@ -30,6 +34,7 @@ impl Object {
     /// Returns how many bytes the collection has asked the allocator for.
     pub fn heap_bytes(&self) -> usize {
         match self {
+            Object::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
             Object::List(list) => size_of::<List>() + list.heap_bytes(),
             Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }

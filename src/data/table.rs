@@ -16,10 +16,11 @@
 //! split or merge changes: "up to here" is one number, good for ever.
 
 use std::ops::Deref;
+use std::slice;
 
 use siphasher::sip::SipHasher13;
 
-use crate::base::random::Random;
+use crate::base::random::{Chooser, Random};
 use crate::base::time::Time;
 
 /// What a table can hold: something that knows its own key.
@@ -65,7 +66,7 @@ pub struct Place {
 }
 
 /// An upper bound of every position: the end of a walk.
-const END: u64 = 1 << 32;
+pub const END: u64 = 1 << 32;
 
 /// Deeper than this, segments grow instead of splitting. It takes 2^33 entries to get there, or a leaked [`HashKey`].
 const MAX_DEPTH: u8 = 26;
@@ -116,6 +117,13 @@ impl<T: Keyed> Table<T> {
         self.directory.capacity() * size_of::<u32>()
             + self.segments.capacity() * size_of::<Segment<T>>()
             + lists
+    }
+
+    /// Returns the sum of what `measure` says of the entries; of more than a thousand, an estimate from the first ones.
+    pub fn estimate(&self, measure: impl Fn(&T) -> usize) -> usize {
+        const ENOUGH: usize = 1_000;
+        let sum: usize = self.iter().take(ENOUGH).map(measure).sum();
+        if self.len <= ENOUGH { sum } else { (sum as u128 * self.len as u128 / ENOUGH as u128) as usize }
     }
 
     /// Returns the hash of a key: SipHash-1-3 under the table's secret.
@@ -222,14 +230,8 @@ impl<T: Keyed> Table<T> {
     }
 
     /// Visits every entry in order of position.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let mut from = 0;
-        std::iter::from_fn(move || {
-            let (items, next) = self.walk(from)?;
-            from = next;
-            Some(items)
-        })
-        .flatten()
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { table: self, run: [].iter(), from: 0 }
     }
 
     /// Returns a run of entries from a position on, and the position that the walk goes on from. `None` at the end.
@@ -291,6 +293,29 @@ impl<T: Keyed> Table<T> {
         // All but empty everywhere: the next one in order will do.
         let after = (self.walk_to_entry(u64::from(position))).or_else(|| self.walk_to_entry(0));
         after.and_then(<[T]>::first)
+    }
+
+    /// Visits so many entries, all of them if there are fewer, none twice; any choice is as likely as any other.
+    pub fn sample(&self, count: usize, random: &mut Random, mut visit: impl FnMut(&T)) {
+        if count.saturating_mul(3) > self.len() {
+            let mut chooser = Chooser::new(self.len(), count);
+            return self.iter().filter(|_| chooser.takes(random)).for_each(visit);
+        }
+        let mut drawn: Vec<(u64, &T)> = Vec::with_capacity(count);
+        while drawn.len() < count {
+            for _ in drawn.len()..count {
+                drawn.extend(self.random(random).map(|entry| (self.hash(entry.key()), entry)));
+            }
+            drawn.sort_unstable_by(|one, other| (one.0, one.1.key()).cmp(&(other.0, other.1.key())));
+            drawn.dedup_by(|one, other| one.1.key() == other.1.key());
+        }
+        drawn.iter().for_each(|(_, entry)| visit(entry));
+    }
+
+    /// Returns a moment before which nothing is to expire; none if nothing ever is.
+    pub fn soonest(&self) -> Option<Time> {
+        let segments = if self.volatile == 0 { &[][..] } else { &self.segments[..] };
+        segments.iter().filter_map(|segment| segment.soonest).min()
     }
 
     /// Calls `due` with entries whose deadline has passed, from a position on; returns where to go on, 0 at the end.
@@ -401,6 +426,29 @@ impl<T: Keyed> Table<T> {
         }
         if self.segments.capacity() > 4 * self.segments.len() {
             self.segments.shrink_to(2 * self.segments.len());
+        }
+    }
+}
+
+/// The entries of a table in order of position.
+pub struct Iter<'a, T> {
+    table: &'a Table<T>,
+    run: slice::Iter<'a, T>,
+    /// Where the run after this one begins.
+    from: u64,
+}
+
+impl<'a, T: Keyed> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(entry) = self.run.next() {
+                return Some(entry);
+            }
+            let (run, from) = self.table.walk(self.from)?;
+            (self.run, self.from) = (run.iter(), from);
         }
     }
 }
@@ -845,6 +893,27 @@ mod tests {
         }
         table.check();
         assert_eq!(table.len(), 1_000);
+    }
+
+    #[test]
+    fn samples_are_even_and_without_repetition() {
+        let mut table = Table::new(KEY);
+        (0..30).for_each(|n| drop(table.insert(item(n))));
+        let mut random = Random::new(5);
+        for count in [0, 1, 5, 9, 11, 29, 30, 31] {
+            let mut counts = HashMap::new();
+            for _ in 0..3_000 {
+                let mut sample = HashSet::new();
+                table.sample(count, &mut random, |item| assert!(sample.insert(item.0.clone())));
+                assert_eq!(sample.len(), count.min(30));
+                sample.into_iter().for_each(|key| *counts.entry(key).or_insert(0) += 1);
+            }
+            let expected = 100 * count.min(30);
+            assert!(
+                counts.values().all(|&n| n <= expected + 120 && n + 120 >= expected),
+                "{count}: {counts:?}"
+            );
+        }
     }
 
     #[test]

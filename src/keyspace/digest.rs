@@ -6,6 +6,7 @@ use sha1_smol::Sha1;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::data::entry::{Entry, ValueRef};
+use crate::data::hash::Pair;
 use crate::data::list::Side;
 use crate::data::object::Object;
 use crate::data::stream::Stream;
@@ -47,10 +48,23 @@ impl Digest {
         const STRING: u32 = 0;
         const LIST: u32 = 1;
         const STREAM: u32 = 6;
+        const HASH: u32 = 4;
         match entry.value() {
             ValueRef::Str(string) => {
                 self.mix(&STRING.to_be_bytes());
                 self.mix(string.as_bytes(&mut [0; 20]));
+            }
+            ValueRef::Object(Object::Hash(hash)) => {
+                self.mix(&HASH.to_be_bytes());
+                for pair in hash.iter() {
+                    let mut digest = Self::default();
+                    digest.mix(&pair.field());
+                    digest.mix(&pair.value());
+                    if pair.deadline.is_some() {
+                        digest.add(b"!!hexpire!!");
+                    }
+                    self.add(&digest.0);
+                }
             }
             ValueRef::Object(Object::List(list)) => {
                 self.mix(&LIST.to_be_bytes());
@@ -110,12 +124,26 @@ fn entry_digest(db: u32, entry: &Entry) -> u128 {
             sum.add(b"string");
             sum.add(string.as_bytes(&mut [0; 20]));
         }
+        ValueRef::Object(Object::Hash(hash)) => {
+            sum.add(b"hash");
+            // In any order.
+            let fields = hash.iter().map(|pair| pair_digest(&pair)).fold(0, u128::wrapping_add);
+            sum.add(&fields.to_le_bytes());
+        }
         ValueRef::Object(Object::List(list)) => {
             sum.add(b"list");
             list.iter(Side::Head).for_each(|element| sum.add(&element));
         }
         ValueRef::Object(Object::Stream(stream)) => sum.add_stream(stream),
     }
+    sum.0.finish128().into()
+}
+
+fn pair_digest(pair: &Pair<'_>) -> u128 {
+    let mut sum = Sum(SipHasher13::new());
+    sum.add(&pair.deadline.map_or(u64::MAX, |deadline| deadline.0).to_le_bytes());
+    sum.add(&pair.field());
+    sum.add(&pair.value());
     sum.0.finish128().into()
 }
 

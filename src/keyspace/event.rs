@@ -86,6 +86,10 @@ impl Event {
         Self { class: Classes::STRING, name }
     }
 
+    pub const fn hash(name: &'static str) -> Self {
+        Self { class: Classes::HASH, name }
+    }
+
     pub const fn list(name: &'static str) -> Self {
         Self { class: Classes::LIST, name }
     }

@@ -18,6 +18,7 @@ enum Value {
     List(Vec<Bytes>),
     /// Entries: an id, then fields and values.
     Stream(Vec<Vec<Bytes>>),
+    Hash(BTreeMap<Bytes, Bytes>),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -52,6 +53,9 @@ impl Model {
             for entry in keyspace.database(db).iter() {
                 let value = match entry.value() {
                     ValueRef::Str(string) => Value::Str(string.to_vec()),
+                    ValueRef::Object(Object::Hash(hash)) => Value::Hash(
+                        hash.iter().map(|pair| (pair.field().to_vec(), pair.value().to_vec())).collect(),
+                    ),
                     ValueRef::Object(Object::List(list)) => {
                         Value::List(list.iter(Side::Head).map(|element| element.to_vec()).collect())
                     }
@@ -93,6 +97,7 @@ impl Model {
         let args: Vec<&[u8]> = args[1..].iter().map(Vec::as_slice).collect();
         self.string(&name, &args)
             .or_else(|| self.list(&name, &args))
+            .or_else(|| self.hash(&name, &args))
             .or_else(|| self.key(&name, &args))
             .unwrap_or(Told::Unknown)
     }
@@ -344,6 +349,52 @@ impl Model {
         }
     }
 
+    fn hash(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
+        let [key, args @ ..] = args else { return None };
+        if !name.starts_with('H') || name == "HELLO" {
+            return None;
+        }
+        let mut fields = match self.fields(key) {
+            Ok(fields) => fields,
+            // Some refuse for another reason first.
+            Err(_) => return None,
+        };
+        let reply = match (name, args) {
+            ("HSET" | "HMSET", pairs) => {
+                let before = fields.len();
+                fields.extend(pairs.chunks(2).map(|pair| (pair[0].to_vec(), pair[1].to_vec())));
+                if name == "HSET" { int((fields.len() - before) as i64) } else { ok() }
+            }
+            ("HSETNX", [field, value]) => {
+                let free = !fields.contains_key(*field);
+                fields.entry(field.to_vec()).or_insert(value.to_vec());
+                int(free.into())
+            }
+            ("HGET", [field]) => bulk(fields.get(*field).map(Vec::as_slice)),
+            ("HMGET", names) => list(names.iter().map(|field| bulk(fields.get(*field).map(Vec::as_slice)))),
+            ("HLEN", []) => int(fields.len() as i64),
+            ("HSTRLEN", [field]) => int(fields.get(*field).map_or(0, Vec::len) as i64),
+            ("HEXISTS", [field]) => int(fields.contains_key(*field).into()),
+            ("HDEL", names) => {
+                int(names.iter().filter(|field| fields.remove(**field).is_some()).count() as i64)
+            }
+            ("HINCRBY", [field, by]) => {
+                let old = fields.get(*field).map_or(Some(0), |value| number(value));
+                let Some(new) = old.and_then(|old| old.checked_add(number(by)?)) else {
+                    return Some(Told::Refusal);
+                };
+                fields.insert(field.to_vec(), new.to_string().into_bytes());
+                int(new)
+            }
+            _ => return None,
+        };
+        match fields.is_empty() {
+            true => drop(self.remove(key)),
+            false => self.keep(key, Value::Hash(fields)),
+        }
+        Some(reply)
+    }
+
     fn key(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
         Some(match (name, args) {
             ("DEL" | "UNLINK", keys) => int(keys.iter().map(|key| i64::from(self.remove(key))).sum()),
@@ -353,6 +404,7 @@ impl Model {
                     Some(Value::Str(_)) => "string",
                     Some(Value::List(_)) => "list",
                     Some(Value::Stream(_)) => "stream",
+                    Some(Value::Hash(_)) => "hash",
                     None => "none",
                 }
                 .into(),
@@ -443,7 +495,7 @@ impl Model {
     fn text(&self, key: &[u8]) -> Result<Option<Bytes>, Told> {
         match self.at(key).map(|held| &held.value) {
             Some(Value::Str(text)) => Ok(Some(text.clone())),
-            Some(Value::List(_) | Value::Stream(_)) => Err(Told::Refusal),
+            Some(_) => Err(Told::Refusal),
             None => Ok(None),
         }
     }
@@ -451,8 +503,16 @@ impl Model {
     fn elements(&self, key: &[u8]) -> Result<Vec<Bytes>, Told> {
         match self.at(key).map(|held| &held.value) {
             Some(Value::List(list)) => Ok(list.clone()),
-            Some(Value::Str(_) | Value::Stream(_)) => Err(Told::Refusal),
+            Some(_) => Err(Told::Refusal),
             None => Ok(vec![]),
+        }
+    }
+
+    fn fields(&self, key: &[u8]) -> Result<BTreeMap<Bytes, Bytes>, Told> {
+        match self.at(key).map(|held| &held.value) {
+            Some(Value::Hash(fields)) => Ok(fields.clone()),
+            Some(_) => Err(Told::Refusal),
+            None => Ok(BTreeMap::new()),
         }
     }
 

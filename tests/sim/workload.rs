@@ -73,6 +73,7 @@ impl Workload {
                 keys: match group {
                     "string" => Some(b's'),
                     "list" => Some(b'l'),
+                    "hash" => Some(b'h'),
                     _ => None,
                 },
                 syntax: syntax::parse(spec.syntax),
@@ -143,7 +144,7 @@ fn weight(group: &str, name: &str) -> u64 {
         (_, name) if RARE.contains(&name) => 1,
         (_, "EXEC") => 40,
         (_, "HELLO") => 15,
-        ("string" | "list" | "generic", _) => 12,
+        ("string" | "list" | "hash" | "generic", _) => 12,
         ("transactions" | "transaction" | "pubsub", _) => 5,
         _ => 2,
     }
@@ -203,7 +204,7 @@ impl Drawing<'_> {
             Type::Integer => self.integer(name).to_string().into_bytes(),
             Type::Double => self.double(name).to_string().into_bytes(),
             Type::UnixTime => self.moment(name).to_string().into_bytes(),
-            Type::Pattern => self.pick(&["*", "s*", "?1", "[ls][0-2]", "c*", "nosuch", "__key*"]),
+            Type::Pattern => self.pick(&["*", "s*", "?1", "[lsh][0-2]", "c*", "nosuch", "__key*"]),
             Type::String => self.text(name),
         }
     }
@@ -211,7 +212,7 @@ impl Drawing<'_> {
     fn key(&mut self) -> Vec<u8> {
         let kind = match self.keys {
             Some(kind) if self.random.below(10) > 0 => kind,
-            _ => b"sl"[self.random.below(2) as usize],
+            _ => b"slh"[self.random.below(3) as usize],
         };
         vec![kind, b'0' + self.random.below(4) as u8]
     }
@@ -254,7 +255,8 @@ impl Drawing<'_> {
     fn text(&mut self, name: &str) -> Vec<u8> {
         match name {
             "channel" => self.pick(&["c0", "c1", "__keyspace@0__:s1"]),
-            "type" => self.pick(&["string", "list", "none"]),
+            "type" => self.pick(&["string", "list", "hash", "none"]),
+            "field" => self.pick(&["a", "b", "7", "", "a field"]),
             "section" => self.pick(&["server", "keyspace", "commandstats", "everything", "nosuch"]),
             "username" => self.pick(&["default", "nosuch"]),
             "command-name" => self.pick(&["get", "client|list", "nosuch"]),

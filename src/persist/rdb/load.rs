@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::{Damage, Fault, Purpose, kind, list, opcode, stream};
+use super::{Damage, Fault, Purpose, hash, kind, list, opcode, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 const VERSION_MAX: u32 = 12;
@@ -228,6 +228,11 @@ impl Loader {
             kind::STREAM | kind::STREAM_WITH_TOTALS | kind::STREAM_WITH_ACTIVE_TIMES => {
                 stream::Builder::begin(kind, input)?
             }
+            kind::HASH
+            | kind::HASH_ZIPMAP
+            | kind::HASH_ZIPLIST
+            | kind::HASH_LISTPACK
+            | kind::HASH_TIMED_EARLY..=kind::HASH_TIMED_LISTPACK => hash::Builder::begin(kind, input)?,
             other => return Err(unreadable(other).into()),
         };
         self.building = Some(Building { key: key.into(), value });
@@ -275,8 +280,6 @@ fn unreadable(kind: u8) -> Fault {
     Fault::Unsupported(match kind {
         2 | 11 | 20 => "a set",
         3 | 5 | 12 | 17 => "a sorted set",
-        4 | 9 | 13 | 16 => "a hash",
-        22..=25 => "a hash whose fields have deadlines",
         6 | 7 => "a value of a module",
         _ => return Fault::UnknownType(kind),
     })

@@ -16,6 +16,7 @@
 //! length and their bytes.
 
 mod build;
+mod hash;
 mod input;
 mod list;
 mod load;
@@ -53,12 +54,21 @@ mod opcode {
 mod kind {
     pub const STRING: u8 = 0;
     pub const LIST: u8 = 1;
+    pub const HASH: u8 = 4;
+    pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
+    pub const HASH_ZIPLIST: u8 = 13;
     pub const LIST_OF_ZIPLISTS: u8 = 14;
     pub const STREAM: u8 = 15;
+    pub const HASH_LISTPACK: u8 = 16;
     pub const LIST_OF_LISTPACKS: u8 = 18;
     pub const STREAM_WITH_TOTALS: u8 = 19;
     pub const STREAM_WITH_ACTIVE_TIMES: u8 = 21;
+    /// Those of release candidates of Redis 7.4, and those of the release.
+    pub const HASH_TIMED_EARLY: u8 = 22;
+    pub const HASH_TIMED_LISTPACK_EARLY: u8 = 23;
+    pub const HASH_TIMED: u8 = 24;
+    pub const HASH_TIMED_LISTPACK: u8 = 25;
 
     /// Kinds of nodes in a list of listpacks: an element by itself, or a listpack.
     pub const NODE_PLAIN: u64 = 1;

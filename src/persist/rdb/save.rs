@@ -8,7 +8,7 @@ use crate::data::object::Object;
 use crate::keyspace::{Facts, Keyspace, Visit};
 
 use super::output::{COMPRESSED_MAX, Encoder, write_len};
-use super::{Purpose, VERSION, kind, list, opcode, stream};
+use super::{Purpose, VERSION, hash, kind, list, opcode, stream};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +131,7 @@ impl Saver {
             }
             out.push(match entry.value() {
                 ValueRef::Str(_) => kind::STRING,
+                ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash),
                 ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
                 ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
             });
@@ -141,6 +142,9 @@ impl Saver {
             ValueRef::Str(string) => {
                 self.encoder.text(string, out);
                 None
+            }
+            ValueRef::Object(Object::Hash(hash)) => {
+                hash::save(hash, self.begun, limit, &mut self.encoder, out)
             }
             ValueRef::Object(Object::List(list)) => {
                 list::save(list, self.begun, limit, &mut self.encoder, out)
