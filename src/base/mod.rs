@@ -1,5 +1,6 @@
 //! What any program could use: bytes, numbers, time. Imports nothing of ours.
 
+pub mod append;
 pub mod arena;
 pub(crate) mod bits;
 pub mod bytes;

@@ -619,11 +619,14 @@ impl<T> Segment<T> {
         }
         let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
         let guess = ((share * self.len() as u64) >> 32) as usize;
-        let (before, after) = self.tags.split_at(guess);
-        match before.iter().rev().take_while(|&&other| other >= tag).count() {
-            0 => guess + after.iter().take_while(|&&other| other < tag).count(),
-            over => guess - over,
+        let mut at = guess;
+        while at > 0 && self.tags[at - 1] >= tag {
+            at -= 1;
         }
+        while at < self.tags.len() && self.tags[at] < tag {
+            at += 1;
+        }
+        at
     }
 
     fn insert(&mut self, index: usize, tag: u32, item: T) {

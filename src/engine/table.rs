@@ -89,7 +89,7 @@ impl Table {
         let mut slot = slot_of(name);
         while self.slots[slot] != 0 {
             let place = self.slots[slot] as usize - 1;
-            if self.known[place].command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            if is_name(self.known[place].command.spec.name.as_bytes(), name) {
                 return Some(place);
             }
             slot = (slot + 1) % SLOTS;
@@ -142,13 +142,18 @@ impl Table {
     }
 }
 
+/// Compares names but for the case of letters; most clients send the letters as they are here.
+#[inline]
+fn is_name(name: &[u8], sent: &[u8]) -> bool {
+    let same = |(a, b): (&u8, &u8)| a == b || a.eq_ignore_ascii_case(b);
+    name.len() == sent.len() && name.iter().zip(sent).all(same)
+}
+
 /// Mixes the length and the first eight bytes, letters in one case.
 #[inline]
 fn slot_of(name: &[u8]) -> usize {
-    let mut word = [0; 8];
-    let len = name.len().min(8);
-    word[..len].copy_from_slice(&name[..len]);
-    let word = u64::from_le_bytes(word) & !0x2020_2020_2020_2020 ^ ((name.len() as u64) << 56);
+    let first = name.iter().take(8);
+    let word = first.fold(name.len() as u64, |word, byte| word << 8 ^ u64::from(byte & !0x20));
     (word.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as usize
 }
 const _: () = assert!(SLOTS == 1 << (64 - 54));

@@ -1,5 +1,6 @@
 //! Replies, written straight into a client's output in the protocol it speaks.
 
+use crate::base::append::append;
 use crate::base::number;
 
 use super::Error;
@@ -88,10 +89,8 @@ impl<'a> Reply<'a> {
 
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.out.reserve(bytes.len() + 16);
         self.number(b'$', bytes.len() as i64);
-        self.out.extend_from_slice(bytes);
-        self.out.extend_from_slice(b"\r\n");
+        append(self.out, [bytes, b"\r\n"]);
     }
 
     #[inline]
@@ -212,14 +211,16 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn number(&mut self, kind: u8, n: i64) {
-        self.line(kind, &number::format_int(n));
+        match n {
+            // Nearly all lengths and counts are short, and shorter than the way to print any number.
+            0..10 => append(self.out, [&[kind, b'0' + n as u8, b'\r', b'\n']]),
+            10..100 => append(self.out, [&[kind, b'0' + n as u8 / 10, b'0' + n as u8 % 10, b'\r', b'\n']]),
+            _ => self.line(kind, &number::format_int(n)),
+        }
     }
 
     #[inline]
     fn line(&mut self, kind: u8, text: &[u8]) {
-        self.out.reserve(text.len() + 3);
-        self.out.push(kind);
-        self.out.extend_from_slice(text);
-        self.out.extend_from_slice(b"\r\n");
+        append(self.out, [&[kind], text, b"\r\n"]);
     }
 }

@@ -161,5 +161,5 @@ impl Redlet {
 /// Reads JavaScript's milliseconds, with their fraction.
 fn time(ms: f64) -> Time {
     // A microsecond is not a round number of milliseconds to a double.
-    Time((ms * 1e3).round() as u64)
+    Time((ms * 1e3).round_ties_even() as u64)
 }
