@@ -1,6 +1,6 @@
 import { RedisError, RedletError, type RedletErrorCode } from "./errors.js";
 import { Push } from "./resp.js";
-import { Attention, Happened, Scratch } from "./scratch.js";
+import { Attention, Happened, Scratch, type Happening } from "./scratch.js";
 import { beforePageGoes, lock } from "./storage.js";
 import { instantiate, poison } from "./wasm.js";
 import { parameters, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
@@ -65,7 +65,7 @@ export class Core {
     this.clock = options.clock ?? Date.now;
     this.#onStorage = options.onStorage;
     this.#stores = options.storage === "indexeddb";
-    const happened = (what: string, text: string) => this.#happened(what, text);
+    const happened = (happening: Happening) => this.#happened(happening);
     this.scratch = new Scratch(instantiate(module), parameters(options), this.clock, happened);
   }
 
@@ -260,9 +260,9 @@ export class Core {
     this.scratch.engine.free();
   }
 
-  #happened(what: string, text: string): void {
-    if (what === "poisoned") this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${text}`));
-    else if (what !== "output") this.#tell(what as StorageEvent["kind"], text);
+  #happened({ kind, message }: Happening): void {
+    if (kind === "poisoned") this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${message}`));
+    else if (kind !== "output") this.#tell(kind, message);
     else if (this.#ended === undefined) {
       this.#drain();
       this.#setTimer();

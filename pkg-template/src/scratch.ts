@@ -1,4 +1,5 @@
 import { Redlet as Engine } from "redlet-wasm";
+import type { StorageEvent } from "./options.js";
 import { Push, Reader } from "./resp.js";
 import { flatten, type Reply, type Value } from "./values.js";
 
@@ -7,6 +8,12 @@ const Cell = { Address: 0, Length: 1, Session: 2, Taken: 3, Attention: 4 } as co
 export const Attention = { Happened: 1, Unstored: 2 } as const;
 /** As in src/host/wasm/local.rs. */
 export const Happened = { Nothing: 0, Output: 1, Close: 2, Resume: 3, Shutdown: 4 } as const;
+
+/** As in src/host/wasm/happening.rs. */
+export interface Happening {
+  kind: StorageEvent["kind"] | "output" | "poisoned";
+  message: string;
+}
 
 const encoder = new TextEncoder();
 /** Up to this length a loop over ASCII beats `encodeInto`. */
@@ -37,7 +44,7 @@ export class Scratch {
     memory: WebAssembly.Memory,
     config: Record<string, string>,
     clock: () => number,
-    happened: (what: string, text: string) => void,
+    happened: (happening: Happening) => void,
   ) {
     this.#memory = memory;
     this.engine = new Engine(Object.entries(config).flat(), clock, happened);

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 
+use super::happening;
 use super::keeper::{Keeper, News};
 use super::opening;
 use super::scratch::{Cells, Input};
@@ -34,7 +35,7 @@ enum Kind {
 pub struct Outside {
     /// Returns milliseconds since 1970.
     pub clock: Function,
-    /// Is told, with a word and a text, of what happens between calls.
+    /// Is told of what happens between calls.
     pub happened: Function,
 }
 
@@ -185,10 +186,7 @@ impl Local {
     /// Tells JavaScript what the keeper has to say, and that there may be output.
     pub fn tell_news(local: &RefCell<Self>) {
         let happened = local.borrow().outside.happened.clone();
-        let tell = |what: &str, text: &str| {
-            // What a listener throws is its own affair.
-            let _ = happened.call2(&JsValue::NULL, &what.into(), &text.into());
-        };
+        let tell = |kind: &str, message: &str| happening::tell(&happened, kind, message);
         let news = local.borrow_mut().keeper.as_mut().map(|keeper| std::mem::take(&mut keeper.news));
         for news in news.unwrap_or_default() {
             match news {

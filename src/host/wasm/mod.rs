@@ -10,6 +10,7 @@
 // Every function that wasm-bindgen exports comes with glue that is unsafe.
 #![allow(unsafe_code)]
 
+mod happening;
 mod indexeddb;
 mod keeper;
 mod local;
@@ -37,7 +38,7 @@ pub struct Redlet {
 impl Redlet {
     /// Makes an empty engine. `config` has names of parameters, each followed by its value; throws what is wrong with it.
     ///
-    /// `clock` returns milliseconds since 1970. `happened` is called with a word and a text: `poisoned` when the engine
+    /// `clock` returns milliseconds since 1970. `happened` is called with a `{ kind, message }`: `poisoned` when the engine
     /// has panicked or memory is exhausted, after which nothing of this module may be called; `output` when `next` has
     /// something; `failing` and `working` when storage does, `lost` when it will not work again.
     #[wasm_bindgen(constructor)]

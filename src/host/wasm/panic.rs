@@ -10,13 +10,14 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use js_sys::Function;
-use wasm_bindgen::JsValue;
+
+use super::happening;
 
 thread_local! {
     static LISTENERS: RefCell<Vec<Function>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `happened` with `poisoned` and a text when this module can't be used any more.
+/// Tells `happened` of `poisoned` when this module can't be used any more.
 pub fn report_to(happened: Function) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -32,9 +33,8 @@ fn tell(text: &str) {
     // Whoever was being told when this happened again is not told twice.
     let taken = LISTENERS.with(|all| all.try_borrow_mut().map(|mut all| std::mem::take(&mut *all)));
     let Ok(listeners) = taken else { return };
-    let text = JsValue::from_str(text);
     for listener in listeners {
-        let _ = listener.call2(&JsValue::NULL, &"poisoned".into(), &text);
+        happening::tell(&listener, "poisoned", text);
     }
 }
 
