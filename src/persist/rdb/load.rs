@@ -10,7 +10,7 @@ use super::input::{Input, Read, Stop};
 use super::{Damage, Fault, Purpose, hash, kind, list, opcode, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
-const VERSION_MAX: u32 = 12;
+pub(super) const VERSION_MAX: u32 = 12;
 /// Before this version there was no checksum.
 const VERSION_WITH_CHECKSUM: u32 = 5;
 
@@ -217,25 +217,11 @@ impl Loader {
     }
 
     fn value(&mut self, keyspace: &mut Keyspace, kind: u8, key: &[u8], input: &mut Input<'_>) -> Read<()> {
-        let value = match kind {
-            kind::STRING => {
-                let text = input.string()?;
-                return self.put(keyspace, key, text.as_value());
-            }
-            kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
-                list::Builder::begin(kind, input)?
-            }
-            kind::STREAM | kind::STREAM_WITH_TOTALS | kind::STREAM_WITH_ACTIVE_TIMES => {
-                stream::Builder::begin(kind, input)?
-            }
-            kind::HASH
-            | kind::HASH_ZIPMAP
-            | kind::HASH_ZIPLIST
-            | kind::HASH_LISTPACK
-            | kind::HASH_TIMED_EARLY..=kind::HASH_TIMED_LISTPACK => hash::Builder::begin(kind, input)?,
-            other => return Err(unreadable(other).into()),
-        };
-        self.building = Some(Building { key: key.into(), value });
+        if kind == kind::STRING {
+            let text = input.string()?;
+            return self.put(keyspace, key, text.as_value());
+        }
+        self.building = Some(Building { key: key.into(), value: begin(kind, input)? });
         self.end_value(keyspace)
     }
 
@@ -272,6 +258,24 @@ impl Loader {
         }
         self.loaded.keys += 1;
         Ok(())
+    }
+}
+
+/// Begins to read a collection of this type.
+pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
+    match kind {
+        kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
+            list::Builder::begin(kind, input)
+        }
+        kind::STREAM | kind::STREAM_WITH_TOTALS | kind::STREAM_WITH_ACTIVE_TIMES => {
+            stream::Builder::begin(kind, input)
+        }
+        kind::HASH
+        | kind::HASH_ZIPMAP
+        | kind::HASH_ZIPLIST
+        | kind::HASH_LISTPACK
+        | kind::HASH_TIMED_EARLY..=kind::HASH_TIMED_LISTPACK => hash::Builder::begin(kind, input),
+        other => Err(unreadable(other).into()),
     }
 }
 

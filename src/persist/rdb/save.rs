@@ -129,32 +129,11 @@ impl Saver {
                 out.push(opcode::DEADLINE_MS);
                 out.extend_from_slice(&deadline.millis().to_le_bytes());
             }
-            out.push(match entry.value() {
-                ValueRef::Str(_) => kind::STRING,
-                ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash),
-                ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
-                ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
-            });
+            out.push(kind_of(entry.value()));
             self.encoder.string(entry.key(), out);
         }
-        let begun = match entry.value() {
-            ValueRef::Str(Str::Bytes(bytes)) if bytes.len() > COMPRESSED_MAX => self.long(bytes, limit, out),
-            ValueRef::Str(string) => {
-                self.encoder.text(string, out);
-                None
-            }
-            ValueRef::Object(Object::Hash(hash)) => {
-                hash::save(hash, self.begun, limit, &mut self.encoder, out)
-            }
-            ValueRef::Object(Object::List(list)) => {
-                list::save(list, self.begun, limit, &mut self.encoder, out)
-            }
-            ValueRef::Object(Object::Stream(stream)) => {
-                stream::save(stream, self.begun, limit, &mut self.encoder, out)
-            }
-        };
-        self.begun = begun;
-        if begun.is_some() {
+        self.begun = write(entry.value(), self.begun, limit, &mut self.encoder, out);
+        if self.begun.is_some() {
             return Visit::Again;
         }
         self.keys += 1;
@@ -175,15 +154,46 @@ impl Saver {
             write_len(facts.volatile, out);
         }
     }
+}
 
-    /// Writes a long string up to the limit; returns how much of it is written then, if not all.
-    fn long(&mut self, bytes: &[u8], limit: usize, out: &mut Vec<u8>) -> Option<usize> {
-        let begun = self.begun.unwrap_or_else(|| {
-            write_len(bytes.len() as u64, out);
-            0
-        });
-        let end = bytes.len().min(begun + limit.saturating_sub(out.len()));
-        out.extend_from_slice(&bytes[begun..end]);
-        (end < bytes.len()).then_some(end)
+/// Returns the type that a value is written as.
+pub(super) fn kind_of(value: ValueRef<'_>) -> u8 {
+    match value {
+        ValueRef::Str(_) => kind::STRING,
+        ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash),
+        ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
+        ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
     }
+}
+
+/// Writes a value behind its type, from what is `begun` up to the limit; returns how much of it is written then, if not
+/// all.
+pub(super) fn write(
+    value: ValueRef<'_>,
+    begun: Option<usize>,
+    limit: usize,
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    match value {
+        ValueRef::Str(Str::Bytes(bytes)) if bytes.len() > COMPRESSED_MAX => long(bytes, begun, limit, out),
+        ValueRef::Str(string) => {
+            encoder.text(string, out);
+            None
+        }
+        ValueRef::Object(Object::Hash(hash)) => hash::save(hash, begun, limit, encoder, out),
+        ValueRef::Object(Object::List(list)) => list::save(list, begun, limit, encoder, out),
+        ValueRef::Object(Object::Stream(stream)) => stream::save(stream, begun, limit, encoder, out),
+    }
+}
+
+/// Writes a long string up to the limit; returns how much of it is written then, if not all.
+fn long(bytes: &[u8], begun: Option<usize>, limit: usize, out: &mut Vec<u8>) -> Option<usize> {
+    let begun = begun.unwrap_or_else(|| {
+        write_len(bytes.len() as u64, out);
+        0
+    });
+    let end = bytes.len().min(begun.saturating_add(limit.saturating_sub(out.len())));
+    out.extend_from_slice(&bytes[begun..end]);
+    (end < bytes.len()).then_some(end)
 }
