@@ -47,6 +47,21 @@ impl Binary {
         Some(if negative { -magnitude } else { magnitude })
     }
 
+    /// Reads a float as [`Binary::parse_float`] does, but a magnitude out of range becomes infinity or zero.
+    pub fn parse_saturated(text: &[u8]) -> Option<f64> {
+        Self::parse_float(text).or_else(|| {
+            let magnitude = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+            let (digits, width) = match magnitude {
+                [b'0', b'x' | b'X', digits @ ..] => (Digits::scan(digits, 16, b'p')?, 4),
+                _ => (Digits::scan(magnitude, 10, b'e')?, 1),
+            };
+            let zeros = digits.iter().take_while(|&digit| digit == 0).count();
+            let first = width * (digits.whole.len() as i64 - zeros as i64) + digits.exponent;
+            let saturated = if first > 0 { f64::INFINITY } else { 0.0 };
+            Some(if text[0] == b'-' { -saturated } else { saturated })
+        })
+    }
+
     /// Takes a float apart, which is not NaN.
     pub fn from_float(number: f64) -> Self {
         let (negative, bits) = (number.is_sign_negative(), number.abs().to_bits());

@@ -70,6 +70,14 @@ pub fn parse_float(text: &[u8]) -> Option<f64> {
     Binary::parse_float(text)
 }
 
+/// Reads a float as C programs do that call `strtod` and look only whether it stopped at the end: the text ends at a
+/// zero byte, spaces may come first, nothing is 0, and what is out of range is infinite or zero. NaN is refused.
+pub fn parse_c_float(text: &[u8]) -> Option<f64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
+    if text.is_empty() { Some(0.0) } else { Binary::parse_saturated(&text[spaces..]) }
+}
+
 /// Prints a float with at most 17 significant digits, as C's `%.17g`: `inf`, `-inf`, `nan`, `1e+17`, `0.5`.
 pub fn format_float(number: f64) -> Text<24> {
     format_significant(number, 17)
@@ -268,6 +276,35 @@ mod tests {
             "1e5.0", "1\0",
         ] {
             assert_eq!(parse_float(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn floats_are_read_as_c_programs_read_them() {
+        let read = [
+            ("", Some(0.0)),
+            (" \t5", Some(5.0)),
+            ("1\0x", Some(1.0)),
+            ("\0", Some(0.0)),
+            ("1e400", Some(f64::INFINITY)),
+            ("-1e400", Some(f64::NEG_INFINITY)),
+            ("1e-400", Some(0.0)),
+            ("0x1p2000", Some(f64::INFINITY)),
+            ("-0x0.001p-2000", Some(-0.0)),
+            ("1e99999999999999999999", Some(f64::INFINITY)),
+            ("inf", Some(f64::INFINITY)),
+            (" ", None),
+            ("5 ", None),
+            ("nan", None),
+            ("x", None),
+            ("-", None),
+        ];
+        for (text, number) in read {
+            assert_eq!(
+                parse_c_float(text.as_bytes()).map(f64::to_bits),
+                number.map(f64::to_bits),
+                "{text:?}"
+            );
         }
     }
 
