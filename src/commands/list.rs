@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::base::bytes::Bytes;
 use crate::base::number::{format_int, parse_int};
 use crate::command;
+use crate::data::Kind;
 use crate::data::list::{List, Side};
 use crate::engine::{Call, Family};
 use crate::keyspace::{Db, Event};
@@ -267,7 +268,7 @@ pub(super) fn pop_name(side: Side) -> &'static str {
 }
 
 /// Reads a count that is at least `least`; anything else is refused with `refusal`.
-fn count(arg: &[u8], least: i64, refusal: &'static str) -> Result<usize> {
+pub(super) fn count(arg: &[u8], least: i64, refusal: &'static str) -> Result<usize> {
     let count = parse_int(arg).filter(|count| *count >= least).ok_or(Error::Text(refusal))?;
     // More than memory can hold is as good as all.
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
@@ -296,30 +297,33 @@ command! {
 }
 
 fn lmpop(call: &mut Call<'_>) -> Result {
-    let wanted = Wanted::read(call.args, 1)?;
+    let wanted = Wanted::read(call.args, 1, ENDS)?;
     if !pop_wanted(call, &wanted)? {
         call.reply.null_array();
     }
     Ok(())
 }
 
-/// What LMPOP and BLMPOP are asked for.
+/// The words for the ends of a list.
+pub(super) const ENDS: [&str; 2] = ["LEFT", "RIGHT"];
+
+/// What LMPOP and its kin are asked for.
 pub(super) struct Wanted {
     /// Where the keys are among the arguments.
     pub keys: Range<usize>,
-    side: Side,
-    count: usize,
+    pub side: Side,
+    pub count: usize,
 }
 
 impl Wanted {
-    /// Reads the arguments from the number of keys on, which is at `at`.
-    pub fn read(args: Args<'_>, at: usize) -> Result<Self> {
+    /// Reads the arguments from the number of keys on, which is at `at`; one of two words says which end is meant.
+    pub fn read(args: Args<'_>, at: usize, ends: [&str; 2]) -> Result<Self> {
         let keys = count(args.at(at), 1, "ERR numkeys should be greater than 0")?;
         let end = keys.saturating_add(at + 1);
         if end >= args.len() {
             return Err(Error::Syntax);
         }
-        let mut wanted = Self { keys: at + 1..end, side: side(args, end)?, count: 1 };
+        let mut wanted = Self { keys: at + 1..end, side: end_of(args, end, ends)?, count: 1 };
         let mut options = args.options(end + 1);
         if let Some(number) = options.after("COUNT")? {
             wanted.count = count(number, 1, "ERR count should be greater than 0")?;
@@ -330,7 +334,7 @@ impl Wanted {
 
 /// Pops from the first list there is; returns whether there is one.
 pub(super) fn pop_wanted(call: &mut Call<'_>, wanted: &Wanted) -> Result<bool> {
-    let Some(key) = first_list(call, wanted.keys.clone())? else { return Ok(false) };
+    let Some(key) = first_of::<List>(call, wanted.keys.clone())? else { return Ok(false) };
     call.reply.array(2);
     call.reply.bulk(key);
     let list = call.db.write::<List>(key)?.expect("it was just found");
@@ -341,12 +345,12 @@ pub(super) fn pop_wanted(call: &mut Call<'_>, wanted: &Wanted) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the first of the keys to be tried that holds a list.
-pub(super) fn first_list<'a>(call: &mut Call<'a>, keys: Range<usize>) -> Result<Option<&'a [u8]>> {
+/// Returns the first of the keys to be tried that holds a value of a kind.
+pub(super) fn first_of<'a, K: Kind>(call: &mut Call<'a>, keys: Range<usize>) -> Result<Option<&'a [u8]>> {
     let resumed = call.is_resumed();
     for i in call.tried(keys) {
         let key = call.args.at(i);
-        match call.db.write::<List>(key) {
+        match call.db.write::<K>(key) {
             Ok(None) => {}
             Ok(Some(_)) => return Ok(Some(key)),
             // To a client that has waited, a key of another kind is as good as none.
@@ -359,9 +363,13 @@ pub(super) fn first_list<'a>(call: &mut Call<'a>, keys: Range<usize>) -> Result<
 
 /// Reads the word for an end of a list.
 pub(super) fn side(args: Args<'_>, i: usize) -> Result<Side> {
-    if args.is(i, "LEFT") {
+    end_of(args, i, ENDS)
+}
+
+fn end_of(args: Args<'_>, i: usize, [head, tail]: [&str; 2]) -> Result<Side> {
+    if args.is(i, head) {
         Ok(Side::Head)
-    } else if args.is(i, "RIGHT") {
+    } else if args.is(i, tail) {
         Ok(Side::Tail)
     } else {
         Err(Error::Syntax)

@@ -9,7 +9,7 @@ use crate::engine::{Call, Family};
 use crate::resp::Result;
 use crate::spec::Categories;
 
-use super::list::{Wanted, first_list, pop_name, pop_wanted, popped, shift, side};
+use super::list::{ENDS, Wanted, first_of, pop_name, pop_wanted, popped, shift, side};
 
 pub const LIST_BLOCKING: Family = Family {
     name: "list",
@@ -70,7 +70,7 @@ fn brpop(call: &mut Call<'_>) -> Result {
 fn pop(call: &mut Call<'_>, side: Side) -> Result {
     let last = call.args.len() - 1;
     let until = call.timeout(last)?;
-    let Some(key) = first_list(call, 1..last)? else {
+    let Some(key) = first_of::<List>(call, 1..last)? else {
         return call.wait_for_keys(1..last, until, Nothing::NullArray);
     };
     call.reply.array(2);
@@ -106,7 +106,7 @@ command! {
 }
 
 fn blmpop(call: &mut Call<'_>) -> Result {
-    let wanted = Wanted::read(call.args, 2)?;
+    let wanted = Wanted::read(call.args, 2, ENDS)?;
     let until = call.timeout(1)?;
     if pop_wanted(call, &wanted)? {
         return Ok(());
@@ -174,7 +174,7 @@ fn brpoplpush(call: &mut Call<'_>) -> Result {
 
 /// Returns whether there is a list to move from; if not, the client waits for it.
 fn await_source(call: &mut Call<'_>, until: Option<Time>) -> Result<bool> {
-    if first_list(call, 1..2)?.is_some() {
+    if first_of::<List>(call, 1..2)?.is_some() {
         return Ok(true);
     }
     if call.session.turn == Turn::Nested {
