@@ -134,7 +134,7 @@ fn redis_loads_a_snapshot_that_was_written_between_changes() {
     assert_eq!(digest_of(&mut redis_in(folder.path()).connect()), expected);
 }
 
-/// Everything that earlier versions wrote for strings, lists and hashes, put together by hand.
+/// Everything that earlier versions wrote for strings and collections, put together by hand.
 #[test]
 fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
     let string = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
@@ -156,6 +156,7 @@ fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
         ziplist(&[&[0, 0xd0, 0x40, 0x54, 0x89, 0], &[6, 0x40, 2, b'h', b'i'], &[5, 0xfe, 0xff]]),
     ];
     let pairs = ziplist(&[&[0, 1, b'a'], &[3, 0xf2], &[2, 1, b'b'], &[3, 3, b't', b'w', b'o']]);
+    let scored = ziplist(&[&[0, 1, b'a'], &[3, 0xf2], &[2, 1, b'b'], &[3, 3, b'2', b'.', b'5']]);
     let file = [
         &b"REDIS0009"[..],
         b"\xfe\x00\xfb\x05\x01",
@@ -166,6 +167,12 @@ fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
         &[&[14][..], &string(b"quicklist"), &[2], &string(&one), &string(&two)].concat(),
         &[&[9][..], &string(b"zipmap"), &string(b"\x02\x01a\x03\x00one\x03two\x02\x0122!\xff")].concat(),
         &[&[13][..], &string(b"hash ziplist"), &string(&pairs)].concat(),
+        // Scores in digits, without any, and as they are in memory.
+        &[&[3][..], &string(b"digits"), &[4], &string(b"a"), &string(b"1.5"), &[0xc0, 7], &[254]].concat(),
+        &[&string(b"low")[..], &[255], &string(b"c"), &string(b"7e3")].concat(),
+        &[&[5][..], &string(b"binary"), &[2], &string(b"a"), &1.5f64.to_le_bytes()].concat(),
+        &[&string(b"b")[..], &f64::INFINITY.to_le_bytes()].concat(),
+        &[&[12][..], &string(b"pairs"), &string(&scored)].concat(),
         // Seconds, how long unused, how often used, and lengths in more bytes than they need.
         &[b"\xfd\xff\xff\xff\x7f\xf8\x40\x0a\x00", &string(b"seconds")[..], b"\x40\x02ab"].concat(),
         b"\xf9\x07\x00\x80\x00\x00\x00\x03key\x81\x00\x00\x00\x00\x00\x00\x00\x03abc",
@@ -177,7 +184,7 @@ fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
     std::fs::write(folder.path().join("dump.rdb"), &file).expect("a file");
     check(&folder.path().join("dump.rdb"));
     let mut store = Store::new(Config::default(), 1);
-    assert_eq!(load(&mut store, &file, 1).map(|loaded| loaded.keys), Ok(8));
+    assert_eq!(load(&mut store, &file, 1).map(|loaded| loaded.keys), Ok(11));
     assert_eq!(digest_of(&mut redis_in(folder.path()).connect()), digest(&store));
 }
 
@@ -186,7 +193,6 @@ fn what_is_not_read_yet_is_named() {
     let cases: &[(&[&str], &str)] = &[
         (&["SADD", "tags", "a"], "a set can't be loaded by this version at byte"),
         (&["SADD", "tags", "1"], "a set can't"),
-        (&["ZADD", "board", "1", "ann"], "a sorted set can't"),
         (
             &["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)"],
             "a library of functions can't",
@@ -254,7 +260,7 @@ fn damage_that_no_checksum_shows_is_survived() {
     assert!(refused > rounds / 2, "{refused}");
 }
 
-/// Returns calls that give three databases strings, lists and hashes of every size class, in RESP.
+/// Returns calls that give three databases strings and collections of every size class, in RESP.
 fn sample(seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut bytes = vec![];
@@ -301,6 +307,16 @@ fn sample(seed: u64) -> Vec<u8> {
             call(&args);
         }
         call(&[b"RPUSH", b"giant", &text(&mut random, 200_000), b"", &text(&mut random, 1_500_000)]);
+        for i in 0..100 {
+            let key = format!("board:{i}");
+            let (count, longest) = [(1, 10), (100, 60), (130, 20), (9, 9_000), (2_000, 12)][i % 5];
+            let pairs: Vec<_> = (0..=random.below(count))
+                .map(|_| [score(&mut random), element(&mut random, longest)])
+                .collect();
+            let mut args = vec![&b"ZADD"[..], key.as_bytes()];
+            args.extend(pairs.iter().flatten().map(Vec::as_slice));
+            call(&args);
+        }
     }
     bytes
 }
@@ -320,6 +336,16 @@ fn element(random: &mut Random, longest: u64) -> Vec<u8> {
     text(random, len)
 }
 
+fn score(random: &mut Random) -> Vec<u8> {
+    match random.below(4) {
+        0 => random.below(100).to_string(),
+        1 => format!("-{}.{}", random.below(1_000), random.below(1_000)),
+        2 => ["inf", "-inf", "-0", "1e17", "1e300"][random.below(5) as usize].into(),
+        _ => random.next().to_string(),
+    }
+    .into_bytes()
+}
+
 fn filled(seed: u64) -> Store {
     let mut store = Store::new(Config::default(), seed.into());
     let client = store.connect(Peer::default(), NOW);
@@ -336,10 +362,10 @@ fn small_snapshot() -> Vec<u8> {
     let client = store.connect(Peer::default(), NOW);
     let long = "a".repeat(60);
     let calls = format!(
-        "SET k v\r\nSET n 70000 PXAT {LATER_MS}\r\nRPUSH l a 1 -300 b\r\nSET long {long}\r\nSELECT 3\r\nRPUSH m {long}\r\nHSET h a 1 b two\r\nHSET g a {long}{long}\r\n"
+        "SET k v\r\nSET n 70000 PXAT {LATER_MS}\r\nRPUSH l a 1 -300 b\r\nZADD z 1 a 2.5 b\r\nSET long {long}\r\nSELECT 3\r\nRPUSH m {long}\r\nHSET h a 1 b two\r\nHSET g a {long}{long}\r\n"
     );
     store.receive(client, calls.as_bytes(), NOW);
-    assert_eq!(store.engine().keyspace().len(), 7);
+    assert_eq!(store.engine().keyspace().len(), 8);
     snapshot(&mut store, usize::MAX / 2)
 }
 

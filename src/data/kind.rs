@@ -4,6 +4,7 @@ use super::entry::{NewValue, Str, StrMut, ValueMut, ValueRef};
 use super::hash::Hash;
 use super::list::List;
 use super::object::Object;
+use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
 /// One of the types that a key can hold.
@@ -52,6 +53,23 @@ impl Kind for List {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::List(Box::default()))
+    }
+}
+
+impl Kind for SortedSet {
+    type Ref<'a> = &'a SortedSet;
+    type Mut<'a> = &'a mut SortedSet;
+
+    fn of(value: ValueRef<'_>) -> Option<&SortedSet> {
+        if let ValueRef::Object(Object::SortedSet(set)) = value { Some(set) } else { None }
+    }
+
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut SortedSet> {
+        if let ValueMut::Object(Object::SortedSet(set)) = value { Some(set) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Object(Object::SortedSet(Box::default()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::data::hash::Hash;
 use crate::data::list::List;
+use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
 
 /// A collection that a key holds.
@@ -9,6 +10,7 @@ use crate::data::stream::Stream;
 pub enum Object {
     Hash(Box<Hash>),
     List(Box<List>),
+    SortedSet(Box<SortedSet>),
     Stream(Box<Stream>),
 }
 
@@ -18,6 +20,7 @@ impl Object {
         match self {
             Object::Hash(_) => "hash",
             Object::List(_) => "list",
+            Object::SortedSet(_) => "zset",
             Object::Stream(_) => "stream",
         }
     }
@@ -27,6 +30,7 @@ impl Object {
         match self {
             Object::Hash(hash) => hash.encoding(),
             Object::List(_) => "quicklist",
+            Object::SortedSet(set) => set.encoding(),
             Object::Stream(_) => "stream",
         }
     }
@@ -36,6 +40,7 @@ impl Object {
         match self {
             Object::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
             Object::List(list) => size_of::<List>() + list.heap_bytes(),
+            Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
             Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }
     }

@@ -5,6 +5,7 @@ use std::hash::Hasher;
 use sha1_smol::Sha1;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::base::number::format_float;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::hash::Pair;
 use crate::data::list::Side;
@@ -47,6 +48,7 @@ impl Digest {
         /// The numbers of Redis' types.
         const STRING: u32 = 0;
         const LIST: u32 = 1;
+        const SORTED_SET: u32 = 3;
         const STREAM: u32 = 6;
         const HASH: u32 = 4;
         match entry.value() {
@@ -69,6 +71,15 @@ impl Digest {
             ValueRef::Object(Object::List(list)) => {
                 self.mix(&LIST.to_be_bytes());
                 list.iter(Side::Head).for_each(|element| self.mix(&element));
+            }
+            ValueRef::Object(Object::SortedSet(set)) => {
+                self.mix(&SORTED_SET.to_be_bytes());
+                for (member, score) in set.iter() {
+                    let mut digest = Self::default();
+                    digest.mix(&member);
+                    digest.mix(&format_float(score));
+                    self.add(&digest.0);
+                }
             }
             ValueRef::Object(Object::Stream(stream)) => {
                 self.mix(&STREAM.to_be_bytes());
@@ -133,6 +144,14 @@ fn entry_digest(db: u32, entry: &Entry) -> u128 {
         ValueRef::Object(Object::List(list)) => {
             sum.add(b"list");
             list.iter(Side::Head).for_each(|element| sum.add(&element));
+        }
+        ValueRef::Object(Object::SortedSet(set)) => {
+            sum.add(b"zset");
+            for (member, score) in set.iter() {
+                sum.add(&member);
+                // A packed score is no negative zero, and the form is to make no difference.
+                sum.add(&(score + 0.0).to_bits().to_le_bytes());
+            }
         }
         ValueRef::Object(Object::Stream(stream)) => sum.add_stream(stream),
     }

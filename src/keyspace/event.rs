@@ -93,4 +93,8 @@ impl Event {
     pub const fn list(name: &'static str) -> Self {
         Self { class: Classes::LIST, name }
     }
+
+    pub const fn sorted_set(name: &'static str) -> Self {
+        Self { class: Classes::SORTED_SET, name }
+    }
 }

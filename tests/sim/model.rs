@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use redlet::base::number::parse_float;
 use redlet::base::time::Time;
 use redlet::data::entry::ValueRef;
 use redlet::data::list::Side;
@@ -16,6 +17,8 @@ type Bytes = Vec<u8>;
 enum Value {
     Str(Bytes),
     List(Vec<Bytes>),
+    /// In order.
+    SortedSet(Vec<(f64, Bytes)>),
     /// Entries: an id, then fields and values.
     Stream(Vec<Vec<Bytes>>),
     Hash(BTreeMap<Bytes, Bytes>),
@@ -59,6 +62,9 @@ impl Model {
                     ValueRef::Object(Object::List(list)) => {
                         Value::List(list.iter(Side::Head).map(|element| element.to_vec()).collect())
                     }
+                    ValueRef::Object(Object::SortedSet(set)) => {
+                        Value::SortedSet(set.iter().map(|(member, score)| (score, member.to_vec())).collect())
+                    }
                     ValueRef::Object(Object::Stream(stream)) => Value::Stream(
                         stream
                             .iter()
@@ -98,6 +104,7 @@ impl Model {
         self.string(&name, &args)
             .or_else(|| self.list(&name, &args))
             .or_else(|| self.hash(&name, &args))
+            .or_else(|| self.sorted_set(&name, &args))
             .or_else(|| self.key(&name, &args))
             .unwrap_or(Told::Unknown)
     }
@@ -395,6 +402,64 @@ impl Model {
         Some(reply)
     }
 
+    fn sorted_set(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
+        let key = args.first()?;
+        if !matches!(name, "ZADD" | "ZREM" | "ZCARD" | "ZRANK" | "ZRANGE") {
+            return None;
+        }
+        let mut set = match self.members(key) {
+            Ok(set) => set,
+            Err(refusal) => return Some(refusal),
+        };
+        let place = |set: &[(f64, Bytes)], member: &[u8]| set.iter().position(|(_, other)| other == member);
+        Some(match (name, &args[1..]) {
+            ("ZADD", [score, member]) => {
+                let Some(score) = parse_float(score) else { return Some(Told::Refusal) };
+                let old = place(&set, member).map(|at| set.remove(at));
+                set.push((score, member.to_vec()));
+                self.keep_sorted(key, set);
+                int(i64::from(old.is_none()))
+            }
+            ("ZREM", members) => {
+                let before = set.len();
+                set.retain(|(_, member)| !members.contains(&member.as_slice()));
+                let removed = before - set.len();
+                self.keep_sorted(key, set);
+                int(removed as i64)
+            }
+            ("ZCARD", []) => int(set.len() as i64),
+            ("ZRANK", [member]) => match place(&set, member) {
+                Some(rank) => int(rank as i64),
+                None => bulk(None),
+            },
+            ("ZRANGE", [start, stop]) => {
+                let (Some(start), Some(stop)) = (number(start), number(stop)) else {
+                    return Some(Told::Refusal);
+                };
+                let range = range(start, stop, set.len());
+                list(set[range].iter().map(|(_, member)| bulk(Some(member))))
+            }
+            _ => return None,
+        })
+    }
+
+    fn members(&self, key: &[u8]) -> Result<Vec<(f64, Bytes)>, Told> {
+        match self.at(key).map(|held| &held.value) {
+            Some(Value::SortedSet(set)) => Ok(set.clone()),
+            Some(_) => Err(Told::Refusal),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Leaves a key a sorted set, or removes it.
+    fn keep_sorted(&mut self, key: &[u8], mut set: Vec<(f64, Bytes)>) {
+        set.sort_by(|one, other| one.partial_cmp(other).expect("scores are numbers"));
+        match set.is_empty() {
+            true => drop(self.remove(key)),
+            false => self.keep(key, Value::SortedSet(set)),
+        }
+    }
+
     fn key(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
         Some(match (name, args) {
             ("DEL" | "UNLINK", keys) => int(keys.iter().map(|key| i64::from(self.remove(key))).sum()),
@@ -403,6 +468,7 @@ impl Model {
                 match self.at(key).map(|held| &held.value) {
                     Some(Value::Str(_)) => "string",
                     Some(Value::List(_)) => "list",
+                    Some(Value::SortedSet(_)) => "zset",
                     Some(Value::Stream(_)) => "stream",
                     Some(Value::Hash(_)) => "hash",
                     None => "none",

@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::{Damage, Fault, Purpose, hash, kind, list, opcode, stream};
+use super::{Damage, Fault, Purpose, hash, kind, list, opcode, sorted_set, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 pub(super) const VERSION_MAX: u32 = 12;
@@ -267,6 +267,9 @@ pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
             list::Builder::begin(kind, input)
         }
+        kind::SORTED_SET_ASCII | kind::SORTED_SET | kind::SORTED_SET_ZIPLIST | kind::SORTED_SET_LISTPACK => {
+            sorted_set::Builder::begin(kind, input)
+        }
         kind::STREAM | kind::STREAM_WITH_TOTALS | kind::STREAM_WITH_ACTIVE_TIMES => {
             stream::Builder::begin(kind, input)
         }
@@ -283,7 +286,6 @@ pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
 fn unreadable(kind: u8) -> Fault {
     Fault::Unsupported(match kind {
         2 | 11 | 20 => "a set",
-        3 | 5 | 12 | 17 => "a sorted set",
         6 | 7 => "a value of a module",
         _ => return Fault::UnknownType(kind),
     })

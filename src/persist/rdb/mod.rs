@@ -16,7 +16,6 @@
 //! length and their bytes.
 
 mod build;
-mod dump;
 mod hash;
 mod input;
 mod list;
@@ -24,12 +23,12 @@ mod load;
 mod lzf;
 mod output;
 mod save;
+mod sorted_set;
 mod stream;
 mod ziplist;
 
 use std::fmt;
 
-pub use dump::{BadPayload, dump, restore};
 pub use load::{Loaded, Loader};
 pub use save::{Options, Progress, Saver};
 
@@ -56,13 +55,17 @@ mod opcode {
 mod kind {
     pub const STRING: u8 = 0;
     pub const LIST: u8 = 1;
+    pub const SORTED_SET_ASCII: u8 = 3;
     pub const HASH: u8 = 4;
+    pub const SORTED_SET: u8 = 5;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
+    pub const SORTED_SET_ZIPLIST: u8 = 12;
     pub const HASH_ZIPLIST: u8 = 13;
     pub const LIST_OF_ZIPLISTS: u8 = 14;
     pub const STREAM: u8 = 15;
     pub const HASH_LISTPACK: u8 = 16;
+    pub const SORTED_SET_LISTPACK: u8 = 17;
     pub const LIST_OF_LISTPACKS: u8 = 18;
     pub const STREAM_WITH_TOTALS: u8 = 19;
     pub const STREAM_WITH_ACTIVE_TIMES: u8 = 21;
@@ -115,6 +118,8 @@ pub enum Fault {
     BadLength,
     BadCompression,
     BadNode,
+    BadScore,
+    DuplicateMember,
 }
 
 impl fmt::Display for Damage {
@@ -142,6 +147,8 @@ impl fmt::Display for Fault {
             Fault::BadLength => f.write_str("a length makes no sense"),
             Fault::BadCompression => f.write_str("a compressed string is damaged"),
             Fault::BadNode => f.write_str("a packed list is damaged"),
+            Fault::BadScore => f.write_str("a score is not a number"),
+            Fault::DuplicateMember => f.write_str("a member is there twice"),
         }
     }
 }
