@@ -57,6 +57,12 @@ export interface Commands<S = string> {
   brpop(...args: [...keys: (Key | readonly Key[])[], timeout: Numeric]): [key: S, element: S] | null;
   /** Moves the last element of one list to the front of another; waits if there is none. `BRPOPLPUSH source:key destination:key timeout` */
   brpoplpush(source: Key, destination: Key, timeout: Numeric): S | null;
+  /** Takes members from an end of the first of several sorted sets that exists; waits if there is none. `BZMPOP timeout numkeys key... <MIN|MAX> [COUNT count]` */
+  bzmpop(timeout: Numeric, numkeys: Numeric, ...args: Argument[]): [key: S, members: [member: S, score: number][]] | null;
+  /** Takes the member with the highest score out of the first of several sorted sets that exists; waits if there is. `BZPOPMAX key... timeout` */
+  bzpopmax(...args: [...keys: (Key | readonly Key[])[], timeout: Numeric]): [key: S, member: S, score: number] | null;
+  /** Takes the member with the lowest score out of the first of several sorted sets that exists; waits if there is. `BZPOPMIN key... timeout` */
+  bzpopmin(...args: [...keys: (Key | readonly Key[])[], timeout: Numeric]): [key: S, member: S, score: number] | null;
   /** Says whether the keys of the next command are tracked. `CLIENT CACHING <YES|NO>` */
   clientCaching(which: "YES" | "NO"): "OK";
   /** Returns the name of the connection. `CLIENT GETNAME` */
@@ -123,8 +129,6 @@ export interface Commands<S = string> {
   decrby(key: Key, decrement: Numeric): number;
   /** Removes keys. `DEL key...` */
   del(...keys: (Key | readonly Key[])[]): number;
-  /** Returns a key's value as bytes that RESTORE takes, here or in Redis. `DUMP key` */
-  dump(key: Key): S | null;
   /** Returns the message. `ECHO message` */
   echo(message: Value): S;
   /** Counts the keys that exist. `EXISTS key...` */
@@ -295,10 +299,6 @@ export interface Commands<S = string> {
   renamenx(key: Key, newkey: Key): number;
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
-  /** Makes a key of what DUMP has returned. `RESTORE key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
-  restore(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
-  /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
-  restoreAsking(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
   /** Takes the last element of a list away and returns it, or the last few. `RPOP key [count]` */
   rpop(key: Key, count?: Numeric): S | null | S[];
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */
@@ -353,22 +353,89 @@ export interface Commands<S = string> {
   wait(numreplicas: Numeric, timeout: Numeric): number;
   /** Makes the next transaction depend on keys. `WATCH key...` */
   watch(...keys: (Key | readonly Key[])[]): "OK";
+  /** Gives members of a sorted set their scores; the set is made if the key does not exist. `ZADD key [NX|XX] [GT|LT] [CH] [INCR] <score member>...` */
+  zadd(key: Key, ...args: Argument[]): number | null;
+  /** Returns how many members a sorted set has. `ZCARD key` */
+  zcard(key: Key): number;
+  /** Counts the members of a sorted set with scores between two bounds. `ZCOUNT key min:string max:string` */
+  zcount(key: Key, min: Value, max: Value): number;
+  /** Returns the members of a sorted set that are in none of several others. `ZDIFF numkeys key... [WITHSCORES]` */
+  zdiff(numkeys: Numeric, ...args: Argument[]): S[] | [member: S, score: number][];
+  /** Stores the members of a sorted set that are in none of several others as a sorted set. `ZDIFFSTORE destination:key numkeys key...` */
+  zdiffstore(destination: Key, numkeys: Numeric, ...keys: (Key | readonly Key[])[]): number;
+  /** Adds to the score of a member, which is 0 for one that is not there yet. `ZINCRBY key increment:double member` */
+  zincrby(key: Key, increment: Numeric, member: Value): number;
+  /** Returns the members that are in all of several sorted sets. `ZINTER numkeys key... [WEIGHTS weight:integer...] [AGGREGATE <SUM|MIN|MAX>] [WITHSCORES]` */
+  zinter(numkeys: Numeric, ...args: Argument[]): S[] | [member: S, score: number][];
+  /** Counts the members that are in all of several sorted sets. `ZINTERCARD numkeys key... [LIMIT limit:integer]` */
+  zintercard(numkeys: Numeric, ...args: Argument[]): number;
+  /** Stores the members that are in all of several sorted sets as a sorted set. `ZINTERSTORE destination:key numkeys key... [WEIGHTS weight:integer...] [AGGREGATE <SUM|MIN|MAX>]` */
+  zinterstore(destination: Key, numkeys: Numeric, ...args: Argument[]): number;
+  /** Counts the members of a sorted set between two others, if all have the same score. `ZLEXCOUNT key min:string max:string` */
+  zlexcount(key: Key, min: Value, max: Value): number;
+  /** Takes members from an end of the first of several sorted sets that exists. `ZMPOP numkeys key... <MIN|MAX> [COUNT count]` */
+  zmpop(numkeys: Numeric, ...args: Argument[]): [key: S, members: [member: S, score: number][]] | null;
+  /** Returns the scores of several members. `ZMSCORE key member...` */
+  zmscore(key: Key, ...members: (Value | readonly Value[])[]): (number | null)[];
+  /** Takes the member with the highest score out of a sorted set, or the last few. `ZPOPMAX key [count]` */
+  zpopmax(key: Key, count?: Numeric): [member: S?, score: number?] | [member: S, score: number][];
+  /** Takes the member with the lowest score out of a sorted set, or the first few. `ZPOPMIN key [count]` */
+  zpopmin(key: Key, count?: Numeric): [member: S?, score: number?] | [member: S, score: number][];
+  /** Returns a random member of a sorted set, or several of them. `ZRANDMEMBER key [count [WITHSCORES]]` */
+  zrandmember(key: Key, ...args: Argument[]): S | null | S[] | [member: S, score: number][];
+  /** Returns the members of a sorted set in a range. `ZRANGE key start:string stop:string [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]` */
+  zrange(key: Key, start: Value, stop: Value, ...options: ({ BYSCORE?: boolean; BYLEX?: boolean; REV?: boolean; LIMIT?: readonly [Numeric, Numeric]; WITHSCORES?: boolean } | Value)[]): S[] | [member: S, score: number][];
+  /** Returns the members of a sorted set between two others, if all have the same score. `ZRANGEBYLEX key min:string max:string [LIMIT offset count]` */
+  zrangebylex(key: Key, min: Value, max: Value, ...options: ({ LIMIT?: readonly [Numeric, Numeric] } | Value)[]): S[];
+  /** Returns the members of a sorted set with scores between two bounds. `ZRANGEBYSCORE key min:string max:string [WITHSCORES] [LIMIT offset count]` */
+  zrangebyscore(key: Key, min: Value, max: Value, ...options: ({ WITHSCORES?: boolean; LIMIT?: readonly [Numeric, Numeric] } | Value)[]): S[] | [member: S, score: number][];
+  /** Stores the members of a sorted set in a range as another sorted set. `ZRANGESTORE dst:key src:key min:string max:string [BYSCORE|BYLEX] [REV] [LIMIT offset count]` */
+  zrangestore(dst: Key, src: Key, min: Value, max: Value, ...options: ({ BYSCORE?: boolean; BYLEX?: boolean; REV?: boolean; LIMIT?: readonly [Numeric, Numeric] } | Value)[]): number;
+  /** Returns how many members of a sorted set come before one of them. `ZRANK key member [WITHSCORE]` */
+  zrank(key: Key, member: Value, ...options: ({ WITHSCORE?: boolean } | Value)[]): number | null | [rank: number, score: number];
+  /** Removes members of a sorted set. `ZREM key member...` */
+  zrem(key: Key, ...members: (Value | readonly Value[])[]): number;
+  /** Removes the members of a sorted set between two others, if all have the same score. `ZREMRANGEBYLEX key min:string max:string` */
+  zremrangebylex(key: Key, min: Value, max: Value): number;
+  /** Removes the members of a sorted set in a range of ranks. `ZREMRANGEBYRANK key start stop` */
+  zremrangebyrank(key: Key, start: Numeric, stop: Numeric): number;
+  /** Removes the members of a sorted set with scores between two bounds. `ZREMRANGEBYSCORE key min:string max:string` */
+  zremrangebyscore(key: Key, min: Value, max: Value): number;
+  /** Returns the members of a sorted set in a range of ranks, the highest score first. `ZREVRANGE key start stop [WITHSCORES]` */
+  zrevrange(key: Key, start: Numeric, stop: Numeric, ...options: ({ WITHSCORES?: boolean } | Value)[]): S[] | [member: S, score: number][];
+  /** Returns the members of a sorted set between two others, the last one first, if all have the same score. `ZREVRANGEBYLEX key max:string min:string [LIMIT offset count]` */
+  zrevrangebylex(key: Key, max: Value, min: Value, ...options: ({ LIMIT?: readonly [Numeric, Numeric] } | Value)[]): S[];
+  /** Returns the members of a sorted set with scores between two bounds, the highest score first. `ZREVRANGEBYSCORE key max:string min:string [WITHSCORES] [LIMIT offset count]` */
+  zrevrangebyscore(key: Key, max: Value, min: Value, ...options: ({ WITHSCORES?: boolean; LIMIT?: readonly [Numeric, Numeric] } | Value)[]): S[] | [member: S, score: number][];
+  /** Returns how many members of a sorted set come after one of them. `ZREVRANK key member [WITHSCORE]` */
+  zrevrank(key: Key, member: Value, ...options: ({ WITHSCORE?: boolean } | Value)[]): number | null | [rank: number, score: number];
+  /** Goes through the members of a sorted set in steps. `ZSCAN key cursor [MATCH pattern] [COUNT count]` */
+  zscan(key: Key, cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric } | Value)[]): [cursor: S, members: S[]];
+  /** Returns the score of a member. `ZSCORE key member` */
+  zscore(key: Key, member: Value): number | null;
+  /** Returns the members that are in any of several sorted sets. `ZUNION numkeys key... [WEIGHTS weight:integer...] [AGGREGATE <SUM|MIN|MAX>] [WITHSCORES]` */
+  zunion(numkeys: Numeric, ...args: Argument[]): S[] | [member: S, score: number][];
+  /** Stores the members that are in any of several sorted sets as a sorted set. `ZUNIONSTORE destination:key numkeys key... [WEIGHTS weight:integer...] [AGGREGATE <SUM|MIN|MAX>]` */
+  zunionstore(destination: Key, numkeys: Numeric, ...args: Argument[]): number;
 }
 
 /** The names of all commands, subcommands behind their container's. */
 export const names =
   "ACL CAT|ACL DELUSER|ACL DRYRUN|ACL GENPASS|ACL GETUSER|ACL HELP|ACL LIST|ACL LOAD|ACL LOG|ACL SAVE|" +
   "ACL SETUSER|ACL USERS|ACL WHOAMI|APPEND|AUTH|BGREWRITEAOF|BGSAVE|BITCOUNT|BITFIELD|BITFIELD_RO|BITOP|BITPOS|" +
-  "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|" +
-  "CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|" +
-  "CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|" +
-  "COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|" +
-  "CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|" +
-  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|" +
-  "HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|" +
-  "LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|" +
-  "MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|" +
-  "PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|" +
-  "PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|" +
-  "RESTORE|RESTORE-ASKING|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|" +
-  "SORT|SORT_RO|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";
+  "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|" +
+  "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|" +
+  "CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|" +
+  "COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|" +
+  "CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|" +
+  "FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|" +
+  "HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|" +
+  "LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|" +
+  "MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
+  "PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|" +
+  "PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|" +
+  "RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|" +
+  "SORT_RO|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|ZADD|ZCARD|ZCOUNT|ZDIFF|" +
+  "ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|" +
+  "ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|" +
+  "ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";

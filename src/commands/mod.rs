@@ -9,7 +9,6 @@ mod config;
 mod connection;
 mod debug;
 mod debug_protocol;
-mod dump;
 mod expiry;
 mod hash;
 mod hyperloglog;
@@ -22,6 +21,10 @@ mod persistence;
 mod pubsub;
 mod server;
 mod sort;
+mod sorted_set;
+mod sorted_set_blocking;
+mod sorted_set_range;
+mod sorted_set_store;
 mod string;
 mod string_number;
 mod tracking;
@@ -38,7 +41,6 @@ pub const ALL: &[&Family] = &[
     &config::CONFIG_FAMILY,
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
-    &dump::DUMP_FAMILY,
     &expiry::EXPIRY,
     &hash::HASH,
     &hyperloglog::HYPERLOGLOG,
@@ -50,6 +52,10 @@ pub const ALL: &[&Family] = &[
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,
     &server::SERVER,
+    &sorted_set::SORTED_SET,
+    &sorted_set_blocking::SORTED_SET_BLOCKING,
+    &sorted_set_range::SORTED_SET_RANGE,
+    &sorted_set_store::SORTED_SET_STORE,
     &sort::SORT_FAMILY,
     &string::STRING,
     &string_number::STRING_NUMBER,

@@ -99,6 +99,11 @@ impl<'a> Options<'a> {
         self.at >= self.args.len()
     }
 
+    /// Returns where the next argument is among all.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
     /// Returns how many arguments are left.
     pub fn len(&self) -> usize {
         self.args.len().saturating_sub(self.at)

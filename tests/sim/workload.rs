@@ -74,6 +74,7 @@ impl Workload {
                     "string" => Some(b's'),
                     "list" => Some(b'l'),
                     "hash" => Some(b'h'),
+                    "sorted-set" => Some(b'z'),
                     _ => None,
                 },
                 syntax: syntax::parse(spec.syntax),
@@ -144,7 +145,7 @@ fn weight(group: &str, name: &str) -> u64 {
         (_, name) if RARE.contains(&name) => 1,
         (_, "EXEC") => 40,
         (_, "HELLO") => 15,
-        ("string" | "list" | "hash" | "generic", _) => 12,
+        ("string" | "list" | "hash" | "sorted-set" | "generic", _) => 12,
         ("transactions" | "transaction" | "pubsub", _) => 5,
         _ => 2,
     }
@@ -212,7 +213,7 @@ impl Drawing<'_> {
     fn key(&mut self) -> Vec<u8> {
         let kind = match self.keys {
             Some(kind) if self.random.below(10) > 0 => kind,
-            _ => b"slh"[self.random.below(3) as usize],
+            _ => b"slhz"[self.random.below(4) as usize],
         };
         vec![kind, b'0' + self.random.below(4) as u8]
     }
@@ -255,8 +256,11 @@ impl Drawing<'_> {
     fn text(&mut self, name: &str) -> Vec<u8> {
         match name {
             "channel" => self.pick(&["c0", "c1", "__keyspace@0__:s1"]),
-            "type" => self.pick(&["string", "list", "hash", "none"]),
+            "type" => self.pick(&["string", "list", "hash", "zset", "none"]),
             "field" => self.pick(&["a", "b", "7", "", "a field"]),
+            "min" | "max" | "start" | "stop" => {
+                self.pick(&["-inf", "+inf", "0", "1", "-1", "(2", "[1", "(x", "-", "+"])
+            }
             "section" => self.pick(&["server", "keyspace", "commandstats", "everything", "nosuch"]),
             "username" => self.pick(&["default", "nosuch"]),
             "command-name" => self.pick(&["get", "client|list", "nosuch"]),
