@@ -129,6 +129,8 @@ export interface Commands<S = string> {
   decrby(key: Key, decrement: Numeric): number;
   /** Removes keys. `DEL key...` */
   del(...keys: (Key | readonly Key[])[]): number;
+  /** Returns a key's value as bytes that RESTORE takes, here or in Redis. `DUMP key` */
+  dump(key: Key): S | null;
   /** Returns the message. `ECHO message` */
   echo(message: Value): S;
   /** Counts the keys that exist. `EXISTS key...` */
@@ -299,6 +301,10 @@ export interface Commands<S = string> {
   renamenx(key: Key, newkey: Key): number;
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
+  /** Makes a key of what DUMP has returned. `RESTORE key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
+  restore(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
+  /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
+  restoreAsking(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
   /** Takes the last element of a list away and returns it, or the last few. `RPOP key [count]` */
   rpop(key: Key, count?: Numeric): S | null | S[];
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */
@@ -439,3 +445,16 @@ export const names =
   "ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|" +
   "ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|" +
   "ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";
+  "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|" +
+  "CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|" +
+  "CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|" +
+  "COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|" +
+  "CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|" +
+  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|" +
+  "HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|" +
+  "LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|" +
+  "MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|" +
+  "PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|" +
+  "PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|" +
+  "RESTORE|RESTORE-ASKING|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|" +
+  "SORT|SORT_RO|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH";

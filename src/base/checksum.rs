@@ -1,6 +1,6 @@
 //! Checksums that Redis' formats are made with: CRC-64 of RDB, CRC-16 of cluster slots, SHA-1 of scripts.
 
-use crc::{CRC_16_XMODEM, CRC_64_REDIS, Crc, Table};
+use crc::{CRC_16_XMODEM, CRC_64_REDIS, Crc, NoTable, Table};
 use sha1_smol::Sha1;
 
 /// The CRC-64 of a stream of bytes, as at the end of an RDB file.
@@ -45,6 +45,10 @@ impl Default for Crc64 {
 
 /// Returns the CRC-64 of some bytes.
 pub fn crc64(bytes: &[u8]) -> u64 {
+    // For a few bytes it takes longer to build the tables than to do without.
+    if bytes.len() < 1_000 {
+        return Crc::<u64, NoTable>::new(&CRC_64_REDIS).checksum(bytes);
+    }
     let mut crc = Crc64::new();
     crc.update(bytes);
     crc.value()
@@ -98,6 +102,8 @@ mod tests {
             assert_eq!(crc.value(), crc64(&bytes));
             crc.reset();
         }
+        crc.update(&bytes[..999]);
+        assert_eq!(crc.value(), crc64(&bytes[..999]));
     }
 
     #[test]

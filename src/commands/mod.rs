@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod debug;
 mod debug_protocol;
+mod dump;
 mod expiry;
 mod hash;
 mod hyperloglog;
@@ -41,6 +42,7 @@ pub const ALL: &[&Family] = &[
     &config::CONFIG_FAMILY,
     &connection::CONNECTION,
     &debug::DEBUG_FAMILY,
+    &dump::DUMP_FAMILY,
     &expiry::EXPIRY,
     &hash::HASH,
     &hyperloglog::HYPERLOGLOG,

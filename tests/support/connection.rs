@@ -52,8 +52,12 @@ impl Connection {
 
     /// Sends a call and waits for its reply.
     pub fn call(&mut self, args: &[&str]) -> Vec<u8> {
-        let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
-        self.send(&to_resp(&args));
+        self.call_bytes(&args.iter().map(|arg| arg.as_bytes().to_vec()).collect::<Vec<_>>())
+    }
+
+    /// Sends a call of arguments that need not be text, and waits for its reply.
+    pub fn call_bytes(&mut self, args: &[Vec<u8>]) -> Vec<u8> {
+        self.send(&to_resp(args));
         while printed(&self.unread).1 == 0 {
             assert!(self.wait(), "no reply to {}", String::from_utf8_lossy(&args.join(&b' ')));
         }

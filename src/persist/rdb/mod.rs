@@ -16,6 +16,7 @@
 //! length and their bytes.
 
 mod build;
+mod dump;
 mod hash;
 mod input;
 mod list;
@@ -29,6 +30,7 @@ mod ziplist;
 
 use std::fmt;
 
+pub use dump::{BadPayload, dump, restore};
 pub use load::{Loaded, Loader};
 pub use save::{Options, Progress, Saver};
 

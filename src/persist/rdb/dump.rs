@@ -1,0 +1,62 @@
+//! One value by itself, as DUMP hands it out and RESTORE takes it.
+//!
+//! ```text
+//! type   value   u16 version   u64 crc64      the last is of all bytes before it, and the low byte comes first
+//! ```
+
+use crate::base::checksum::crc64;
+use crate::data::Limits;
+use crate::data::entry::{Entry, NewValue};
+
+use super::input::{Input, Read};
+use super::load::{VERSION_MAX, begin};
+use super::output::Encoder;
+use super::save::{kind_of, write};
+use super::{Fault, VERSION, kind};
+
+const FOOTER: usize = 2 + 8;
+
+/// Why a payload can't be restored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadPayload {
+    /// It is of a later version, or not as it was handed out.
+    Footer,
+    /// It is no value that a key can hold.
+    Value,
+}
+
+/// Returns an entry's value as a payload.
+pub fn dump(entry: &Entry, compress: bool) -> Vec<u8> {
+    let mut payload = vec![kind_of(entry.value())];
+    let unfinished = write(entry.value(), None, usize::MAX, &mut Encoder::new(compress), &mut payload);
+    debug_assert!(unfinished.is_none(), "there is no limit");
+    payload.extend_from_slice(&(VERSION as u16).to_le_bytes());
+    let sum = crc64(&payload);
+    payload.extend_from_slice(&sum.to_le_bytes());
+    payload
+}
+
+/// Makes an entry of a payload from outside. As in Redis, bytes behind the value don't matter.
+pub fn restore(key: &[u8], payload: &[u8], limits: &Limits) -> Result<Entry, BadPayload> {
+    let at = payload.len().checked_sub(FOOTER).ok_or(BadPayload::Footer)?;
+    let (bytes, footer) = payload.split_at(at);
+    let (version, sum) = footer.split_first_chunk::<2>().expect("it is ten bytes");
+    let known = u32::from(u16::from_le_bytes(*version)) <= VERSION_MAX;
+    if !known || crc64(&payload[..at + 2]).to_le_bytes() != sum {
+        return Err(BadPayload::Footer);
+    }
+    read(key, &mut Input { bytes, at: 0 }, limits).map_err(|_| BadPayload::Value)
+}
+
+fn read(key: &[u8], input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {
+    let kind = input.byte()?;
+    if kind == kind::STRING {
+        return Ok(Entry::new(key, input.string()?.as_value(), None, 0));
+    }
+    let mut value = begin(kind, input)?;
+    while !value.is_whole() {
+        value.item(input, limits)?;
+    }
+    let object = value.finish().ok_or(Fault::BadNode)?;
+    Ok(Entry::new(key, NewValue::Object(object), None, 0))
+}
