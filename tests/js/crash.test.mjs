@@ -41,7 +41,7 @@ async function open({ options, saveAt }) {
   return list.length;
 }
 
-test(`with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledged`, { timeout: 300_000 }, async (t) => {
+test(`with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledged`, { timeout: 15_000 * ROUNDS }, async (t) => {
   const address = await serve(t);
   const profile = makeProfile(t);
   const draw = random(8123);
