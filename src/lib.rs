@@ -9,6 +9,7 @@
 //! engine             runs calls: sessions, waiting, transactions, messages
 //! persist            snapshots and logs of a keyspace
 //! keyspace           databases: keys, values, deadlines, effects
+//! replication        links to those who follow, as state machines
 //! resp  spec  data   the wire, what commands look like, what keys can hold
 //! base               bytes, numbers, time
 //! ```
@@ -23,6 +24,7 @@ pub mod data;
 pub mod engine;
 pub mod keyspace;
 pub mod persist;
+pub mod replication;
 pub mod resp;
 pub mod spec;
 pub mod store;

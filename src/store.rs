@@ -1,5 +1,7 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
+mod sync;
+
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -10,6 +12,8 @@ use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, Reques
 use crate::persist::aof;
 use crate::persist::rdb::{self, Loader, Options, Saver};
 use crate::resp::{Args, SessionId};
+
+use sync::Sync;
 
 pub use crate::persist::rdb::{Loaded, Progress, Purpose};
 
@@ -41,6 +45,10 @@ pub struct Store {
     snapshot: Option<Snapshot>,
     /// Requests that wait for the present snapshot to end.
     held: VecDeque<(RequestId, Request)>,
+    /// The snapshot that replicas wait for.
+    sync: Option<Sync>,
+    /// When the host last told the time.
+    now: Time,
     loader: Option<Loader>,
     replay: Option<Replay>,
 }
@@ -74,7 +82,15 @@ impl Store {
     /// Makes an empty store; see [`Engine::new`].
     pub fn new(config: Config, seed: u128) -> Self {
         let engine = Engine::new(commands::ALL, config, seed);
-        Self { engine, snapshot: None, held: VecDeque::new(), loader: None, replay: None }
+        Self {
+            engine,
+            snapshot: None,
+            held: VecDeque::new(),
+            sync: None,
+            now: Time::default(),
+            loader: None,
+            replay: None,
+        }
     }
 
     // In --------------------------------------------------------------------------------------------------------
@@ -86,17 +102,21 @@ impl Store {
 
     /// See [`Engine::receive`].
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
+        self.now = now;
         self.engine.receive(from, input, now)
     }
 
     /// See [`Engine::execute`].
     pub fn execute(&mut self, from: SessionId, args: Args<'_>, now: Time) {
+        self.now = now;
         self.engine.execute(from, args, now);
     }
 
     /// See [`Engine::tick`].
     pub fn tick(&mut self, now: Time) {
+        self.now = now;
         self.engine.tick(now);
+        self.step_sync();
     }
 
     /// See [`Engine::answer`].
@@ -135,8 +155,11 @@ impl Store {
 
     /// Returns the next thing that only the host can do. One snapshot is asked for at a time.
     pub fn request(&mut self) -> Option<(RequestId, Request)> {
+        if self.sync.is_none() {
+            self.step_sync();
+        }
         loop {
-            let held = if self.snapshot.is_none() { self.held.pop_front() } else { None };
+            let held = if self.is_free() { self.held.pop_front() } else { None };
             let (id, request) = held.or_else(|| self.engine.request())?;
             let purpose = match request {
                 Request::Save => Some(Purpose::Dump),
@@ -144,7 +167,7 @@ impl Store {
                 Request::Reload { .. } => None,
                 other => return Some((id, other)),
             };
-            if self.snapshot.is_some() {
+            if !self.is_free() {
                 self.held.push_back((id, request));
                 continue;
             }
@@ -154,9 +177,14 @@ impl Store {
         }
     }
 
+    /// Returns whether no snapshot is being written.
+    fn is_free(&self) -> bool {
+        self.snapshot.is_none() && self.sync.is_none()
+    }
+
     /// See [`Engine::next_deadline`].
     pub fn next_deadline(&self) -> Option<Time> {
-        self.engine.next_deadline()
+        self.sync_deadline().or_else(|| self.engine.next_deadline())
     }
 
     // About -----------------------------------------------------------------------------------------------------
@@ -182,19 +210,11 @@ impl Store {
     ///
     /// If another one is being written it is given up; who waits for that one gets the answer of this one.
     pub fn begin_snapshot(&mut self, purpose: Purpose, now: Time) {
+        self.give_up_sync();
         let given_up = self.snapshot.take();
         let request = given_up.as_ref().and_then(|given_up| given_up.request);
         let dirty = self.engine.dirty();
-        let shared = self.engine.shared_mut();
-        let options = Options {
-            purpose,
-            compress: shared.config.rdbcompression,
-            checksum: shared.config.rdbchecksum,
-            now,
-            used_memory: shared.host.used_memory,
-            redis_version: REDIS_VERSION,
-        };
-        let state = &mut shared.persistence;
+        let state = &mut self.engine.shared_mut().persistence;
         match given_up.map(|given_up| given_up.purpose) {
             Some(Purpose::Dump) => state.saving = None,
             Some(Purpose::Base) => state.rewriting = None,
@@ -204,8 +224,22 @@ impl Store {
             Purpose::Dump => state.begin_save(dirty, now),
             Purpose::Base => state.begin_rewrite(dirty, now),
         }
-        let saver = Some(Saver::new(self.engine.keyspace_mut(), options));
+        let saver = Some(self.saver(purpose, now));
         self.snapshot = Some(Snapshot { purpose, request, saver, bytes: 0 });
+    }
+
+    /// Begins to write the present state.
+    fn saver(&mut self, purpose: Purpose, now: Time) -> Saver {
+        let shared = self.engine.shared();
+        let options = Options {
+            purpose,
+            compress: shared.config.rdbcompression,
+            checksum: shared.config.rdbchecksum,
+            now,
+            used_memory: shared.host.used_memory,
+            redis_version: REDIS_VERSION,
+        };
+        Saver::new(self.engine.keyspace_mut(), options)
     }
 
     /// Appends about `budget` bytes of the snapshot to `out`.
@@ -250,6 +284,7 @@ impl Store {
     ///
     /// `purpose` says whether a log goes on from it, which then tells itself which keys expired.
     pub fn begin_load(&mut self, purpose: Purpose, now: Time) {
+        self.give_up_sync();
         let check = self.engine.shared().config.rdbchecksum;
         self.engine.keyspace_mut().clear();
         self.engine.shared_mut().persistence.loading = true;

@@ -248,7 +248,13 @@ impl Kind {
     }
 
     fn of(session: &Session) -> Self {
-        if session.subscriptions.count() > 0 { Kind::PubSub } else { Kind::Normal }
+        if session.replica {
+            Kind::Replica
+        } else if session.subscriptions.count() > 0 {
+            Kind::PubSub
+        } else {
+            Kind::Normal
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::base::number;
 use crate::command;
 use crate::data::entry::{Entry, NewValue, ValueRef};
 use crate::engine::config::parse_memory;
+use crate::engine::shared::random_id;
 use crate::engine::{Call, Family, Request};
 use crate::keyspace::{Digest, Event, Expiry, access_clock};
 use crate::resp::{Error, Result};
@@ -64,6 +65,10 @@ fn debug(call: &mut Call<'_>) -> Result {
             let text = String::from_utf8_lossy(call.args.at(2)).into_owned();
             call.reply.error(&Error::said(text));
         }
+        (b"CHANGE-REPL-ID", 2) => {
+            call.shared.primary.id = random_id(&mut call.shared.random);
+            call.reply.ok();
+        }
         (b"DIGEST", 2) => call.reply.simple(&call.db.keyspace().redis_digest().to_hex()),
         (b"DIGEST-VALUE", _) => {
             call.reply.array(n - 2);
@@ -95,6 +100,7 @@ fn flag(call: &Call<'_>) -> bool {
 
 /// Subcommands with their arguments, and what they do.
 const HELP: &[(&str, &str)] = &[
+    ("CHANGE-REPL-ID", "Gives the history that replicas follow another name."),
     ("DIGEST", "Returns a hash of all databases."),
     ("DIGEST-VALUE key...", "Returns a hash of each key's value."),
     ("ERROR text", "Answers with this error."),

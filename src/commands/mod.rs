@@ -20,6 +20,7 @@ mod list_blocking;
 mod object;
 mod persistence;
 mod pubsub;
+mod replication;
 mod server;
 mod sort;
 mod sorted_set;
@@ -53,6 +54,7 @@ pub const ALL: &[&Family] = &[
     &object::OBJECT_FAMILY,
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,
+    &replication::REPLICATION,
     &server::SERVER,
     &sorted_set::SORTED_SET,
     &sorted_set_blocking::SORTED_SET_BLOCKING,

@@ -127,6 +127,7 @@ impl Engine {
         self.shared.watches.unwatch(session);
         self.shared.pubsub.leave(id, &mut session.subscriptions);
         self.shared.readers.disable(id);
+        self.unfollow(id);
     }
 
     fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {

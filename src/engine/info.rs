@@ -260,13 +260,24 @@ fn stats(text: &mut String, source: &Source<'_>) {
 }
 
 fn replication(text: &mut String, source: &Source<'_>) {
+    let shared = source.shared;
+    let primary = &shared.primary;
     fields!(text,
         "role": "master",
-        "connected_slaves": 0,
+        "connected_slaves": primary.followers().count(),
+    );
+    for (i, link) in primary.followers().enumerate() {
+        let client = shared.clients.get(link.session);
+        let host = client.map_or("", |client| client.session.peer.host());
+        let (port, state, offset) = (link.port, link.state(), link.acknowledged());
+        let lag = link.lag_seconds(source.now);
+        line(text, &format!("slave{i}:ip={host},port={port},state={state},offset={offset},lag={lag}"));
+    }
+    fields!(text,
         "master_failover_state": "no-failover",
-        "master_replid": source.shared.run_id,
+        "master_replid": primary.id,
         "master_replid2": "0".repeat(40),
-        "master_repl_offset": 0,
+        "master_repl_offset": primary.offset(),
         "second_repl_offset": -1,
         "repl_backlog_active": 0,
         "repl_backlog_size": 1_048_576,

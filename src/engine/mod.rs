@@ -12,6 +12,7 @@ pub mod info;
 pub mod measure;
 pub mod persistence;
 pub mod pubsub;
+mod replicas;
 pub mod request;
 pub mod session;
 mod settle;
@@ -26,6 +27,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::keyspace::{Effects, Keyspace};
+use crate::replication::Primary;
 use crate::resp::{Args, SessionId};
 use crate::spec::{Categories, Spec};
 
@@ -68,6 +70,8 @@ pub struct Engine {
     shared: Shared,
     keyspace: Keyspace,
     effects: Effects,
+    /// The host keeps the log; who follows may want it too.
+    logging: bool,
     /// When `tick` last did what it does a few times a second.
     last_cron: Time,
 }
@@ -79,8 +83,8 @@ impl Engine {
     pub fn new(families: &[&'static Family], config: Config, seed: u128) -> Self {
         let mut random = Random::new(seed as u64 ^ (seed >> 64) as u64);
         let key = HashKey(seed as u64, (seed >> 64) as u64);
-        let run_id: String =
-            (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect();
+        let run_id = shared::random_id(&mut random);
+        let history = shared::random_id(&mut random);
         let table = table::Table::new(families);
         let shared = Shared {
             hash_key: key,
@@ -93,6 +97,7 @@ impl Engine {
             readers: tracking::Readers::new(key),
             measure: measure::Measure::default(),
             persistence: persistence::Persistence::default(),
+            primary: Primary::new(history),
             requests: shared::Requests::default(),
             run_id,
             host: host::Host::default(),
@@ -105,19 +110,20 @@ impl Engine {
         keyspace.limits = shared.config.limits(key);
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
-        Self { shared, keyspace, effects, last_cron: Time::default() }
+        Self { shared, keyspace, effects, logging: false, last_cron: Time::default() }
     }
 
     // Out -------------------------------------------------------------------------------------------------------
 
     /// Returns the effects of whole units since the log was last cleared, as RESP.
     pub fn log(&self) -> &[u8] {
-        self.effects.log()
+        if self.logging { self.effects.log() } else { b"" }
     }
 
     /// Drops what [`log`](Engine::log) returned, once it is kept.
     pub fn clear_log(&mut self) {
         self.effects.clear_log();
+        self.shared.primary.log_cleared();
     }
 
     /// Gives `send` the output of every client that has new output. What it leaves there, it asks for again with
@@ -170,9 +176,10 @@ impl Engine {
         self.effects.noted()
     }
 
-    /// Says whether anybody reads the log. A reader that begins anew is told which database is selected.
+    /// Says whether the host reads the log. A reader that begins anew is told which database is selected.
     pub fn set_logging(&mut self, logging: bool) {
-        self.effects.logging = logging;
+        self.logging = logging;
+        self.effects.logging = logging || !self.shared.primary.is_empty();
         self.effects.restart_log();
     }
 

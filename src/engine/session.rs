@@ -26,10 +26,15 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Returns the client's address without its port.
+    pub fn host(&self) -> &str {
+        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Returns whether the client runs on this machine.
     pub fn is_local(&self) -> bool {
-        let host = self.address.rsplit_once(':').map_or("", |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = self.host();
         self.unix_socket || host == "::1" || host.starts_with("127.")
     }
 }
@@ -61,6 +66,8 @@ pub struct Session {
     pub no_touch: bool,
     pub no_evict: bool,
     pub monitor: bool,
+    /// It follows every change: SYNC.
+    pub replica: bool,
     /// The connection ends once its output is sent.
     pub closing: bool,
     /// The command that ran last, for CLIENT LIST.
@@ -138,6 +145,7 @@ impl Session {
             no_touch: false,
             no_evict: false,
             monitor: false,
+            replica: false,
             closing: false,
             last_command: None,
             received: 0,
@@ -170,6 +178,7 @@ impl Session {
         let mut flags = String::new();
         let known = [
             (self.monitor, 'O'),
+            (self.replica, 'S'),
             (self.subscriptions.count() > 0, 'P'),
             (self.transaction.is_some(), 'x'),
             (self.waiting.is_some(), 'b'),

@@ -35,6 +35,7 @@ impl Engine {
     /// Goes through what the unit touched, once, in order. Keys that somebody waits for are added to `ready`.
     fn end_unit(&mut self, now: Time, ready: &mut Vec<(u32, Bytes)>) {
         self.effects.end_unit();
+        self.feed_replicas();
         let actor = self.effects.actor.take();
         let touched = self.effects.take_touched();
         for (touch, key) in touched.iter() {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
+use crate::replication::Primary;
 use crate::resp::{Parser, Reply, SessionId};
 
 use super::acl::Acl;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub readers: Readers,
     pub measure: Measure,
     pub persistence: Persistence,
+    /// Who follows.
+    pub primary: Primary,
     pub requests: Requests,
     pub random: Random,
     /// Forty hexadecimal digits that no other run has.
@@ -70,6 +73,11 @@ impl Shared {
             write(&mut Reply::new(&mut client.out, client.session.protocol), waiting.nothing);
         });
     }
+}
+
+/// Returns forty hexadecimal digits.
+pub fn random_id(random: &mut Random) -> String {
+    (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect()
 }
 
 /// A client: its state, and what it is to be sent.

@@ -28,6 +28,7 @@ impl Engine {
         self.expire(now);
         self.close_idle(now);
         self.save_if_due(now);
+        self.ping_replicas(now);
     }
 
     /// Returns when `tick` should be called next, if nothing else happens before.
@@ -53,7 +54,7 @@ impl Engine {
     fn has_chores(&self) -> bool {
         let config = &self.shared.config;
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
-        self.keyspace.has_volatile() || saves || config.timeout.get() > 0
+        self.keyspace.has_volatile() || saves || !self.shared.primary.is_empty() || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {

@@ -131,7 +131,6 @@ accepted! {
         "repl-diskless-sync": YesNo => "yes";
         "repl-diskless-sync-delay": Int(0, INT) => "5";
         "repl-diskless-sync-max-replicas": Int(0, INT) => "0";
-        "repl-ping-replica-period" or "repl-ping-slave-period": Int(1, INT) => "10";
         "repl-timeout": Int(1, INT) => "60";
         "replica-announce-ip" or "slave-announce-ip": Text => "";
         "replica-announce-port" or "slave-announce-port": Int(0, 65535) => "0";

@@ -144,6 +144,8 @@ parameters! {
     dir "dir": String = ".", Protected;
     /// The name of the snapshot's file.
     dbfilename "dbfilename": String = "dump.rdb", Protected;
+    /// Every how many seconds replicas are sent a PING.
+    repl_ping_replica_period "repl-ping-replica-period" or "repl-ping-slave-period": Ranged<1, 2147483647> = "10";
     /// The most memory that data may take, in bytes; 0 for any amount.
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.

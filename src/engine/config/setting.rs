@@ -354,7 +354,13 @@ pub struct ClientLimits {
 impl ClientLimits {
     /// Returns the limit of a client's kind.
     pub fn of(&self, session: &Session) -> OutputLimit {
-        if session.subscriptions.count() > 0 { self.pubsub } else { self.normal }
+        if session.replica {
+            self.replica
+        } else if session.subscriptions.count() > 0 {
+            self.pubsub
+        } else {
+            self.normal
+        }
     }
 }
 
