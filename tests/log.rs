@@ -167,6 +167,39 @@ const HASHES: &str = "\
 > HRANDFIELD h 2
 ";
 
+const SETS: &str = "\
+> SADD s a b
+  SADD s a b
+> SADD s a
+> SREM s x
+> SREM s a x
+  SREM s a x
+> SPOP s
+  SREM s b
+> SPOP s
+> SADD s a
+  SADD s a
+> SPOP s 0
+> SPOP s 5
+  DEL s
+> SADD s a b
+  SADD s a b
+> SADD t b
+  SADD t b
+> SPOP t 1
+  DEL t
+> SMOVE s t x
+> SMOVE s s a
+> SMOVE s t a
+  SMOVE s t a
+> SINTERSTORE u s t
+> SUNIONSTORE u s t
+  SUNIONSTORE u s t
+> SINTERSTORE u s t
+  SINTERSTORE u s t
+> SRANDMEMBER s 2
+";
+
 #[test]
 fn strings_are_logged_as_what_came_of_a_call() {
     assert_eq!(played(STRINGS), STRINGS);
@@ -180,6 +213,11 @@ fn lists_are_logged_as_what_came_of_a_call() {
 #[test]
 fn hashes_are_logged_as_what_came_of_a_call() {
     assert_eq!(played(HASHES), HASHES);
+}
+
+#[test]
+fn sets_are_logged_as_what_came_of_a_call() {
+    assert_eq!(played(SETS), SETS);
 }
 
 /// Plays the calls of a text; returns it with what they really log.

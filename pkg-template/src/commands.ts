@@ -275,8 +275,6 @@ export interface Commands<S = string> {
   ping(message?: Value): "PONG" | S;
   /** Sets the string value of a key that expires after some milliseconds. `PSETEX key milliseconds value` */
   psetex(key: Key, milliseconds: Numeric, value: Value): "OK";
-  /** Makes a replica of the connection, and names the history that it follows. `PSYNC replicationid offset:integer [FAILOVER]` */
-  psync(replicationid: Value, offset: Numeric, ...options: ({ FAILOVER?: boolean } | Value)[]): unknown;
   /** Returns how many milliseconds a key has left. `PTTL key` */
   pttl(key: Key): number;
   /** Sends a message to all who listen to a channel. `PUBLISH channel message` */
@@ -301,16 +299,12 @@ export interface Commands<S = string> {
   rename(key: Key, newkey: Key): "OK";
   /** Gives a key another name, if none has it. `RENAMENX key newkey:key` */
   renamenx(key: Key, newkey: Key): number;
-  /** Tells the server about a replica: where it listens, what it understands, how far it has got. `REPLCONF [option value...]` */
-  replconf(...args: Argument[]): "OK";
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
   /** Makes a key of what DUMP has returned. `RESTORE key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
   restore(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
   /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
   restoreAsking(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
-  /** Tells which part the server has in replication: how far its history goes, and who follows. `ROLE` */
-  role(): [S, number, [S, S, S][]];
   /** Takes the last element of a list away and returns it, or the last few. `RPOP key [count]` */
   rpop(key: Key, count?: Numeric): S | null | S[];
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */
@@ -319,10 +313,18 @@ export interface Commands<S = string> {
   rpush(key: Key, ...elements: (Value | readonly Value[])[]): number;
   /** Puts elements behind a list that exists. `RPUSHX key element...` */
   rpushx(key: Key, ...elements: (Value | readonly Value[])[]): number;
+  /** Puts members into a set, which is made if the key does not exist. `SADD key member...` */
+  sadd(key: Key, ...members: (Value | readonly Value[])[]): number;
   /** Takes a snapshot, and answers when it is kept. `SAVE` */
   save(): "OK";
   /** Goes through the keys of the database in steps. `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` */
   scan(cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric; TYPE?: Value } | Value)[]): [S, S[]];
+  /** Returns how many members a set has. `SCARD key` */
+  scard(key: Key): number;
+  /** Returns the members of a set that none of several others has. `SDIFF key...` */
+  sdiff(...keys: (Key | readonly Key[])[]): S[];
+  /** Keeps the members of a set that none of several others has as a set of their own. `SDIFFSTORE destination:key key...` */
+  sdiffstore(destination: Key, ...keys: (Key | readonly Key[])[]): number;
   /** Changes the database of the connection. `SELECT index` */
   select(index: Numeric): "OK";
   /** Sets the string value of a key, whatever it held before. `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]` */
@@ -337,20 +339,44 @@ export interface Commands<S = string> {
   setrange(key: Key, offset: Numeric, value: Value): number;
   /** Ends the server. `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` */
   shutdown(...options: ({ NOSAVE?: boolean; SAVE?: boolean; NOW?: boolean; FORCE?: boolean; ABORT?: boolean } | Value)[]): "OK";
+  /** Returns the members that all of several sets have. `SINTER key...` */
+  sinter(...keys: (Key | readonly Key[])[]): S[];
+  /** Counts the members that all of several sets have. `SINTERCARD numkeys key... [LIMIT limit:integer]` */
+  sintercard(numkeys: Numeric, ...args: Argument[]): number;
+  /** Keeps the members that all of several sets have as a set of their own. `SINTERSTORE destination:key key...` */
+  sinterstore(destination: Key, ...keys: (Key | readonly Key[])[]): number;
+  /** Tells whether something is a member of a set. `SISMEMBER key member` */
+  sismember(key: Key, member: Value): number;
+  /** Returns all members of a set. `SMEMBERS key` */
+  smembers(key: Key): S[];
+  /** Tells of several things whether they are members of a set. `SMISMEMBER key member...` */
+  smismember(key: Key, ...members: (Value | readonly Value[])[]): number[];
+  /** Moves a member from one set to another. `SMOVE source:key destination:key member` */
+  smove(source: Key, destination: Key, member: Value): number;
   /** Returns the elements of a list, a set or a sorted set in order, or stores them as a list. `SORT key [BY pattern] [LIMIT offset count] [GET pattern]... [ASC|DESC] [ALPHA] [STORE destination:key]` */
   sort(key: Key, ...options: ({ BY?: Value; LIMIT?: readonly [Numeric, Numeric]; ASC?: boolean; DESC?: boolean; ALPHA?: boolean; STORE?: Key } | Value)[]): (S | null)[] | number;
   /** Returns the elements of a list, a set or a sorted set in order. `SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern]... [ASC|DESC] [ALPHA]` */
   sort_ro(key: Key, ...options: ({ BY?: Value; LIMIT?: readonly [Numeric, Numeric]; ASC?: boolean; DESC?: boolean; ALPHA?: boolean } | Value)[]): (S | null)[];
+  /** Takes random members out of a set, and returns them. `SPOP key [count]` */
+  spop(key: Key, count?: Numeric): S | null | S[];
   /** Sends a message to all who listen to a shard channel. `SPUBLISH shardchannel message` */
   spublish(shardchannel: Key, message: Value): number;
+  /** Returns random members of a set. `SRANDMEMBER key [count]` */
+  srandmember(key: Key, count?: Numeric): S | null | S[];
+  /** Takes members out of a set. `SREM key member...` */
+  srem(key: Key, ...members: (Value | readonly Value[])[]): number;
+  /** Goes through the members of a set in steps. `SSCAN key cursor [MATCH pattern] [COUNT count]` */
+  sscan(key: Key, cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric } | Value)[]): [cursor: S, members: S[]];
   /** Returns the length of a string in bytes. `STRLEN key` */
   strlen(key: Key): number;
   /** Returns the bytes of a string between two offsets: the former name of GETRANGE. `SUBSTR key start:integer end:integer` */
   substr(key: Key, start: Numeric, end: Numeric): S;
+  /** Returns the members that any of several sets has. `SUNION key...` */
+  sunion(...keys: (Key | readonly Key[])[]): S[];
+  /** Keeps the members that any of several sets has as a set of their own. `SUNIONSTORE destination:key key...` */
+  sunionstore(destination: Key, ...keys: (Key | readonly Key[])[]): number;
   /** Exchanges two databases. `SWAPDB index1:integer index2:integer` */
   swapdb(index1: Numeric, index2: Numeric): "OK";
-  /** Makes a replica of the connection. `SYNC` */
-  sync(): unknown;
   /** Returns the time: seconds since 1970, and microseconds in the second. `TIME` */
   time(): [S, S];
   /** Makes keys look used. `TOUCH key...` */
@@ -441,16 +467,30 @@ export const names =
   "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|" +
   "CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|" +
   "COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|" +
-  "CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|" +
-  "FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|" +
-  "HKEYS|HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|" +
-  "LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|" +
-  "MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
-  "PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PSYNC|PTTL|PUBLISH|PUBSUB CHANNELS|" +
+  "CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|" +
+  "FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|" +
+  "HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|" +
+  "LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|" +
+  "MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
+  "PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|" +
   "PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|" +
-  "RENAMENX|REPLCONF|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|" +
-  "SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|SORT_RO|SPUBLISH|STRLEN|SUBSTR|SWAPDB|SYNC|TIME|TOUCH|TTL|TYPE|UNLINK|" +
-  "UNWATCH|WAIT|WATCH|ZADD|ZCARD|ZCOUNT|ZDIFF|ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|" +
-  "ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|" +
-  "ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|" +
-  "ZUNIONSTORE";
+  "RENAMENX|RESET|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SAVE|SCAN|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SORT|" +
+  "SORT_RO|SPUBLISH|STRLEN|SUBSTR|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|ZADD|ZCARD|ZCOUNT|ZDIFF|" +
+  "ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|" +
+  "ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|" +
+  "ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";
+  "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|CLIENT HELP|CLIENT ID|" +
+  "CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|CLIENT SETINFO|" +
+  "CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|" +
+  "COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|" +
+  "CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|" +
+  "GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|" +
+  "HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LCS|LINDEX|" +
+  "LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MOVE|" +
+  "MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|" +
+  "PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|" +
+  "PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|" +
+  "RESTORE|RESTORE-ASKING|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|" +
+  "SETEX|SETNX|SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SMEMBERS|SMISMEMBER|SMOVE|SORT|SORT_RO|" +
+  "SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|" +
+  "UNWATCH|WAIT|WATCH";

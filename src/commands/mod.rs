@@ -22,6 +22,8 @@ mod persistence;
 mod pubsub;
 mod replication;
 mod server;
+mod set;
+mod set_algebra;
 mod sort;
 mod sorted_set;
 mod sorted_set_blocking;
@@ -56,6 +58,8 @@ pub const ALL: &[&Family] = &[
     &pubsub::PUBSUB_FAMILY,
     &replication::REPLICATION,
     &server::SERVER,
+    &set::SET_FAMILY,
+    &set_algebra::SET_ALGEBRA,
     &sorted_set::SORTED_SET,
     &sorted_set_blocking::SORTED_SET_BLOCKING,
     &sorted_set_range::SORTED_SET_RANGE,

@@ -4,6 +4,7 @@ use super::entry::{NewValue, Str, StrMut, ValueMut, ValueRef};
 use super::hash::Hash;
 use super::list::List;
 use super::object::Object;
+use super::set::Set;
 use super::sorted_set::SortedSet;
 use super::stream::Stream;
 
@@ -104,5 +105,22 @@ impl Kind for Hash {
 
     fn empty() -> NewValue<'static> {
         NewValue::Object(Object::Hash(Box::default()))
+    }
+}
+
+impl Kind for Set {
+    type Ref<'a> = &'a Set;
+    type Mut<'a> = &'a mut Set;
+
+    fn of(value: ValueRef<'_>) -> Option<&Set> {
+        if let ValueRef::Object(Object::Set(set)) = value { Some(set) } else { None }
+    }
+
+    fn of_mut(value: ValueMut<'_>) -> Option<&mut Set> {
+        if let ValueMut::Object(Object::Set(set)) = value { Some(set) } else { None }
+    }
+
+    fn empty() -> NewValue<'static> {
+        NewValue::Object(Object::Set(Box::default()))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::data::hash::Hash;
 use crate::data::list::List;
+use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
 
@@ -10,6 +11,7 @@ use crate::data::stream::Stream;
 pub enum Object {
     Hash(Box<Hash>),
     List(Box<List>),
+    Set(Box<Set>),
     SortedSet(Box<SortedSet>),
     Stream(Box<Stream>),
 }
@@ -20,6 +22,7 @@ impl Object {
         match self {
             Object::Hash(_) => "hash",
             Object::List(_) => "list",
+            Object::Set(_) => "set",
             Object::SortedSet(_) => "zset",
             Object::Stream(_) => "stream",
         }
@@ -30,6 +33,7 @@ impl Object {
         match self {
             Object::Hash(hash) => hash.encoding(),
             Object::List(_) => "quicklist",
+            Object::Set(set) => set.encoding(),
             Object::SortedSet(set) => set.encoding(),
             Object::Stream(_) => "stream",
         }
@@ -40,6 +44,7 @@ impl Object {
         match self {
             Object::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
             Object::List(list) => size_of::<List>() + list.heap_bytes(),
+            Object::Set(set) => size_of::<Set>() + set.heap_bytes(),
             Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
             Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }

@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::base::number::format_float;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::hash::Pair;
-use crate::data::list::Side;
+use crate::data::list::{Item, Side};
 use crate::data::object::Object;
 use crate::data::stream::Stream;
 use crate::data::stream_id::Id;
@@ -48,6 +48,7 @@ impl Digest {
         /// The numbers of Redis' types.
         const STRING: u32 = 0;
         const LIST: u32 = 1;
+        const SET: u32 = 2;
         const SORTED_SET: u32 = 3;
         const STREAM: u32 = 6;
         const HASH: u32 = 4;
@@ -71,6 +72,10 @@ impl Digest {
             ValueRef::Object(Object::List(list)) => {
                 self.mix(&LIST.to_be_bytes());
                 list.iter(Side::Head).for_each(|element| self.mix(&element));
+            }
+            ValueRef::Object(Object::Set(set)) => {
+                self.mix(&SET.to_be_bytes());
+                set.iter().for_each(|member| self.add(&Item::from(member)));
             }
             ValueRef::Object(Object::SortedSet(set)) => {
                 self.mix(&SORTED_SET.to_be_bytes());
@@ -145,6 +150,12 @@ fn entry_digest(db: u32, entry: &Entry) -> u128 {
             sum.add(b"list");
             list.iter(Side::Head).for_each(|element| sum.add(&element));
         }
+        ValueRef::Object(Object::Set(set)) => {
+            sum.add(b"set");
+            // In any order.
+            let members = set.iter().map(|member| member_digest(&Item::from(member)));
+            sum.add(&members.fold(0, u128::wrapping_add).to_le_bytes());
+        }
         ValueRef::Object(Object::SortedSet(set)) => {
             sum.add(b"zset");
             for (member, score) in set.iter() {
@@ -163,6 +174,12 @@ fn pair_digest(pair: &Pair<'_>) -> u128 {
     sum.add(&pair.deadline.map_or(u64::MAX, |deadline| deadline.0).to_le_bytes());
     sum.add(&pair.field());
     sum.add(&pair.value());
+    sum.0.finish128().into()
+}
+
+fn member_digest(member: &[u8]) -> u128 {
+    let mut sum = Sum(SipHasher13::new());
+    sum.add(member);
     sum.0.finish128().into()
 }
 

@@ -94,6 +94,10 @@ impl Event {
         Self { class: Classes::LIST, name }
     }
 
+    pub const fn set(name: &'static str) -> Self {
+        Self { class: Classes::SET, name }
+    }
+
     pub const fn sorted_set(name: &'static str) -> Self {
         Self { class: Classes::SORTED_SET, name }
     }

@@ -1,5 +1,7 @@
 //! The arguments of one call.
 
+use std::ops::Range;
+
 use crate::base::number;
 
 use super::{Error, Result};
@@ -55,6 +57,11 @@ impl<'a> Args<'a> {
     /// Returns the arguments from `i` on; none if there are fewer.
     pub fn from(self, i: usize) -> Args<'a> {
         Self { bytes: self.bytes, spans: self.spans.get(i..).unwrap_or_default() }
+    }
+
+    /// Returns the arguments at these places, which must be there.
+    pub fn range(self, places: Range<usize>) -> Args<'a> {
+        Self { bytes: self.bytes, spans: &self.spans[places] }
     }
 
     /// Returns the arguments from `i` on, to be taken one by one.

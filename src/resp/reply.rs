@@ -194,6 +194,13 @@ impl<'a> Reply<'a> {
         self.out.splice(mark.0..mark.0, header.into_bytes());
     }
 
+    /// Puts a set's header of `n` members in front of what was written since `mark`.
+    pub fn end_set(&mut self, mark: Mark, n: usize) {
+        let kind = char::from(self.either(b'*', b'~'));
+        let header = format!("{kind}{n}\r\n");
+        self.out.splice(mark.0..mark.0, header.into_bytes());
+    }
+
     /// Puts a bulk string in front of what was written since `mark`.
     pub fn insert_bulk(&mut self, mark: Mark, bytes: &[u8]) {
         let end = self.out.len();

@@ -1,11 +1,11 @@
 //! A naive Redis: what the commonest commands do to maps and vectors, and what they answer, as redis-cli prints it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redlet::base::number::parse_float;
 use redlet::base::time::Time;
 use redlet::data::entry::ValueRef;
-use redlet::data::list::Side;
+use redlet::data::list::{Item, Side};
 use redlet::data::object::Object;
 use redlet::keyspace::Keyspace;
 
@@ -17,6 +17,7 @@ type Bytes = Vec<u8>;
 enum Value {
     Str(Bytes),
     List(Vec<Bytes>),
+    Set(BTreeSet<Bytes>),
     /// In order.
     SortedSet(Vec<(f64, Bytes)>),
     /// Entries: an id, then fields and values.
@@ -59,6 +60,9 @@ impl Model {
                     ValueRef::Object(Object::Hash(hash)) => Value::Hash(
                         hash.iter().map(|pair| (pair.field().to_vec(), pair.value().to_vec())).collect(),
                     ),
+                    ValueRef::Object(Object::Set(set)) => {
+                        Value::Set(set.iter().map(|member| Item::from(member).to_vec()).collect())
+                    }
                     ValueRef::Object(Object::List(list)) => {
                         Value::List(list.iter(Side::Head).map(|element| element.to_vec()).collect())
                     }
@@ -104,6 +108,7 @@ impl Model {
         self.string(&name, &args)
             .or_else(|| self.list(&name, &args))
             .or_else(|| self.hash(&name, &args))
+            .or_else(|| self.set_of(&name, &args))
             .or_else(|| self.sorted_set(&name, &args))
             .or_else(|| self.key(&name, &args))
             .unwrap_or(Told::Unknown)
@@ -460,6 +465,60 @@ impl Model {
         }
     }
 
+    fn set_of(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
+        let (key, mut members) = match (name, args) {
+            ("SADD" | "SREM" | "SCARD" | "SISMEMBER" | "SMISMEMBER", [key, ..]) => {
+                match self.set_members(key) {
+                    Ok(members) => (*key, members),
+                    Err(refusal) => return Some(refusal),
+                }
+            }
+            ("SINTERSTORE" | "SUNIONSTORE" | "SDIFFSTORE", [key, operands @ ..]) => {
+                let sets: Result<Vec<_>, _> = operands.iter().map(|key| self.set_members(key)).collect();
+                let Ok(sets) = sets else { return Some(Told::Refusal) };
+                let combined = sets.into_iter().reduce(|one, other| match name {
+                    "SINTERSTORE" => &one & &other,
+                    "SUNIONSTORE" => &one | &other,
+                    _ => &one - &other,
+                });
+                self.remove(key);
+                (*key, combined.unwrap_or_default())
+            }
+            ("SMOVE", [from, to, member]) => {
+                let (Ok(mut source), Ok(mut destination)) = (self.set_members(from), self.set_members(to))
+                else {
+                    return (self.has(from) || self.has(to)).then_some(Told::Unknown);
+                };
+                let moved = source.contains(*member);
+                if moved && from != to {
+                    source.remove(*member);
+                    destination.insert(member.to_vec());
+                    self.keep_members(from, source);
+                    self.keep_members(to, destination);
+                }
+                return Some(int(moved.into()));
+            }
+            _ => return None,
+        };
+        let args = &args[1..];
+        let reply = match name {
+            "SADD" => int(args.iter().filter(|member| members.insert(member.to_vec())).count() as i64),
+            "SREM" => int(args.iter().filter(|member| members.remove(**member)).count() as i64),
+            "SISMEMBER" => int(members.contains(args[0]).into()),
+            "SMISMEMBER" => list(args.iter().map(|member| int(members.contains(*member).into()))),
+            _ => int(members.len() as i64),
+        };
+        self.keep_members(key, members);
+        Some(reply)
+    }
+
+    fn keep_members(&mut self, key: &[u8], members: BTreeSet<Bytes>) {
+        match members.is_empty() {
+            true => drop(self.remove(key)),
+            false => self.keep(key, Value::Set(members)),
+        }
+    }
+
     fn key(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
         Some(match (name, args) {
             ("DEL" | "UNLINK", keys) => int(keys.iter().map(|key| i64::from(self.remove(key))).sum()),
@@ -468,6 +527,7 @@ impl Model {
                 match self.at(key).map(|held| &held.value) {
                     Some(Value::Str(_)) => "string",
                     Some(Value::List(_)) => "list",
+                    Some(Value::Set(_)) => "set",
                     Some(Value::SortedSet(_)) => "zset",
                     Some(Value::Stream(_)) => "stream",
                     Some(Value::Hash(_)) => "hash",
@@ -571,6 +631,14 @@ impl Model {
             Some(Value::List(list)) => Ok(list.clone()),
             Some(_) => Err(Told::Refusal),
             None => Ok(vec![]),
+        }
+    }
+
+    fn set_members(&self, key: &[u8]) -> Result<BTreeSet<Bytes>, Told> {
+        match self.at(key).map(|held| &held.value) {
+            Some(Value::Set(members)) => Ok(members.clone()),
+            Some(_) => Err(Told::Refusal),
+            None => Ok(BTreeSet::new()),
         }
     }
 

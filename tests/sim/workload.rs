@@ -74,6 +74,7 @@ impl Workload {
                     "string" => Some(b's'),
                     "list" => Some(b'l'),
                     "hash" => Some(b'h'),
+                    "set" => Some(b'm'),
                     "sorted-set" => Some(b'z'),
                     _ => None,
                 },
@@ -145,7 +146,7 @@ fn weight(group: &str, name: &str) -> u64 {
         (_, name) if RARE.contains(&name) => 1,
         (_, "EXEC") => 40,
         (_, "HELLO") => 15,
-        ("string" | "list" | "hash" | "sorted-set" | "generic", _) => 12,
+        ("string" | "list" | "hash" | "set" | "sorted-set" | "generic", _) => 12,
         ("transactions" | "transaction" | "pubsub", _) => 5,
         _ => 2,
     }
@@ -205,7 +206,7 @@ impl Drawing<'_> {
             Type::Integer => self.integer(name).to_string().into_bytes(),
             Type::Double => self.double(name).to_string().into_bytes(),
             Type::UnixTime => self.moment(name).to_string().into_bytes(),
-            Type::Pattern => self.pick(&["*", "s*", "?1", "[lsh][0-2]", "c*", "nosuch", "__key*"]),
+            Type::Pattern => self.pick(&["*", "s*", "?1", "[lshm][0-2]", "c*", "nosuch", "__key*"]),
             Type::String => self.text(name),
         }
     }
@@ -213,7 +214,7 @@ impl Drawing<'_> {
     fn key(&mut self) -> Vec<u8> {
         let kind = match self.keys {
             Some(kind) if self.random.below(10) > 0 => kind,
-            _ => b"slhz"[self.random.below(4) as usize],
+            _ => b"slhzm"[self.random.below(5) as usize],
         };
         vec![kind, b'0' + self.random.below(4) as u8]
     }
@@ -256,7 +257,8 @@ impl Drawing<'_> {
     fn text(&mut self, name: &str) -> Vec<u8> {
         match name {
             "channel" => self.pick(&["c0", "c1", "__keyspace@0__:s1"]),
-            "type" => self.pick(&["string", "list", "hash", "zset", "none"]),
+            "type" => self.pick(&["string", "list", "hash", "set", "zset", "none"]),
+            "member" => self.pick(&["a", "b", "7", "-70000", "", "a member"]),
             "field" => self.pick(&["a", "b", "7", "", "a field"]),
             "min" | "max" | "start" | "stop" => {
                 self.pick(&["-inf", "+inf", "0", "1", "-1", "(2", "[1", "(x", "-", "+"])

@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::{Damage, Fault, Purpose, hash, kind, list, opcode, sorted_set, stream};
+use super::{Damage, Fault, Purpose, hash, kind, list, opcode, set, sorted_set, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 pub(super) const VERSION_MAX: u32 = 12;
@@ -278,6 +278,7 @@ pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
         | kind::HASH_ZIPLIST
         | kind::HASH_LISTPACK
         | kind::HASH_TIMED_EARLY..=kind::HASH_TIMED_LISTPACK => hash::Builder::begin(kind, input),
+        kind::SET | kind::SET_OF_INTEGERS | kind::SET_LISTPACK => set::Builder::begin(kind, input),
         other => Err(unreadable(other).into()),
     }
 }
@@ -285,7 +286,6 @@ pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
 /// Says why a value of this type is not read.
 fn unreadable(kind: u8) -> Fault {
     Fault::Unsupported(match kind {
-        2 | 11 | 20 => "a set",
         6 | 7 => "a value of a module",
         _ => return Fault::UnknownType(kind),
     })

@@ -24,6 +24,7 @@ mod load;
 mod lzf;
 mod output;
 mod save;
+mod set;
 mod sorted_set;
 mod stream;
 mod ziplist;
@@ -57,11 +58,13 @@ mod opcode {
 mod kind {
     pub const STRING: u8 = 0;
     pub const LIST: u8 = 1;
+    pub const SET: u8 = 2;
     pub const SORTED_SET_ASCII: u8 = 3;
     pub const HASH: u8 = 4;
     pub const SORTED_SET: u8 = 5;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
+    pub const SET_OF_INTEGERS: u8 = 11;
     pub const SORTED_SET_ZIPLIST: u8 = 12;
     pub const HASH_ZIPLIST: u8 = 13;
     pub const LIST_OF_ZIPLISTS: u8 = 14;
@@ -70,6 +73,7 @@ mod kind {
     pub const SORTED_SET_LISTPACK: u8 = 17;
     pub const LIST_OF_LISTPACKS: u8 = 18;
     pub const STREAM_WITH_TOTALS: u8 = 19;
+    pub const SET_LISTPACK: u8 = 20;
     pub const STREAM_WITH_ACTIVE_TIMES: u8 = 21;
     /// Those of release candidates of Redis 7.4, and those of the release.
     pub const HASH_TIMED_EARLY: u8 = 22;

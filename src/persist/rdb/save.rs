@@ -8,7 +8,7 @@ use crate::data::object::Object;
 use crate::keyspace::{Facts, Keyspace, Visit};
 
 use super::output::{COMPRESSED_MAX, Encoder, write_len};
-use super::{Purpose, VERSION, hash, kind, list, opcode, sorted_set, stream};
+use super::{Purpose, VERSION, hash, kind, list, opcode, set, sorted_set, stream};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +162,7 @@ pub(super) fn kind_of(value: ValueRef<'_>) -> u8 {
         ValueRef::Str(_) => kind::STRING,
         ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash),
         ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
+        ValueRef::Object(Object::Set(set)) => set::kind_of(set),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::kind_of(set),
         ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
     }
@@ -184,6 +185,7 @@ pub(super) fn write(
         }
         ValueRef::Object(Object::Hash(hash)) => hash::save(hash, begun, limit, encoder, out),
         ValueRef::Object(Object::List(list)) => list::save(list, begun, limit, encoder, out),
+        ValueRef::Object(Object::Set(set)) => set::save(set, begun, limit, encoder, out),
         ValueRef::Object(Object::SortedSet(set)) => sorted_set::save(set, begun, limit, encoder, out),
         ValueRef::Object(Object::Stream(stream)) => stream::save(stream, begun, limit, encoder, out),
     }
