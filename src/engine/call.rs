@@ -6,7 +6,7 @@ use crate::base::bytes::Bytes;
 use crate::base::long_double::LongDouble;
 use crate::base::time::Time;
 use crate::keyspace::Db;
-use crate::resp::{Args, Error, Reply, Result};
+use crate::resp::{Args, Error, OwnedArgs, Reply, Result};
 
 use super::acl;
 use super::request::{Request, RequestId};
@@ -67,15 +67,38 @@ impl Call<'_> {
     ///
     /// Where waiting is not allowed, and when the deadline passes, the client is told `nothing`.
     pub fn wait_for_keys(&mut self, keys: Range<usize>, until: Option<Time>, nothing: Nothing) -> Result {
+        if self.begins_to_wait(nothing) {
+            let on = On::Keys(keys.map(|i| Bytes::from(self.args.at(i))).collect());
+            self.wait(on, until, nothing);
+        }
+        Ok(())
+    }
+
+    /// Waits as [`Call::wait_for_keys`] does, but runs other arguments then, which have the keys at the same places. It
+    /// does so too when a key is no longer there, if the command `minds_loss`.
+    pub fn wait_with(
+        &mut self,
+        args: OwnedArgs,
+        keys: Range<usize>,
+        until: Option<Time>,
+        minds_loss: bool,
+    ) -> Result {
+        let nothing = Nothing::NullArray;
+        if self.begins_to_wait(nothing) {
+            let on = On::Keys(keys.map(|i| Bytes::from(self.args.at(i))).collect());
+            self.join(Waiting { args, db: self.db.index(), on, until, nothing, minds_loss });
+        }
+        Ok(())
+    }
+
+    /// Returns whether the client is to wait, and has not before; where waiting is not allowed it is told `nothing`.
+    fn begins_to_wait(&mut self, nothing: Nothing) -> bool {
         match &mut self.session.turn {
             Turn::Nested => nothing.write(&mut self.reply),
             Turn::Resumed { still, .. } => *still = true,
-            Turn::Sent => {
-                let keys = keys.map(|i| Bytes::from(self.args.at(i))).collect();
-                self.wait(On::Keys(keys), until, nothing);
-            }
+            Turn::Sent => return true,
         }
-        Ok(())
+        false
     }
 
     /// Waits for replicas; the client is told that there is none when the deadline passes, or at once where waiting is
@@ -114,7 +137,11 @@ impl Call<'_> {
     }
 
     fn wait(&mut self, on: On, until: Option<Time>, nothing: Nothing) {
-        let waiting = Waiting { args: self.args.to_owned(), db: self.db.index(), on, until, nothing };
+        let (args, db) = (self.args.to_owned(), self.db.index());
+        self.join(Waiting { args, db, on, until, nothing, minds_loss: false });
+    }
+
+    fn join(&mut self, waiting: Waiting) {
         self.shared.waits.join(self.session.id, &waiting);
         self.session.waiting = Some(Box::new(waiting));
     }

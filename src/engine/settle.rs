@@ -24,8 +24,8 @@ impl Engine {
     fn serve(&mut self, db: u32, key: &[u8], now: Time, ready: &mut Vec<(u32, Bytes)>) {
         for id in self.shared.waits.line(db, key).to_vec() {
             // Nobody further back in the line can get more than the first one did.
-            if !self.keyspace.has(db, key, now) {
-                break;
+            if !self.keyspace.has(db, key, now) && !self.shared.minds_loss(id) {
+                if self.shared.waits.minds_loss() { continue } else { break }
             }
             self.resume(id, key, now);
             self.end_unit(now, ready);
@@ -45,7 +45,17 @@ impl Engine {
                     self.publish(touch.db, key, event);
                 }
                 Happening::Noted(event) => self.publish(touch.db, key, event),
-                Happening::Flushed => self.shared.readers.invalidate_all(),
+                Happening::Signalled(event) => {
+                    self.line_up(touch.db, key, ready);
+                    self.publish(touch.db, key, event);
+                }
+                Happening::Flushed => {
+                    self.shared.readers.invalidate_all();
+                    if self.shared.waits.minds_loss() {
+                        let keys = self.shared.waits.keys_of(touch.db);
+                        ready.extend(keys.into_iter().map(|key| (touch.db, key)));
+                    }
+                }
                 Happening::Swapped(other) => {
                     for (db, former) in [(touch.db, other), (other, touch.db)] {
                         self.fail_swapped_watches(db, former, now);
@@ -68,6 +78,11 @@ impl Engine {
                 tracking.is_some_and(|tracking| tracking.no_loop)
             });
         }
+        self.line_up(db, key, ready);
+    }
+
+    /// Adds a key to `ready` if somebody waits for it.
+    fn line_up(&mut self, db: u32, key: &[u8], ready: &mut Vec<(u32, Bytes)>) {
         if self.shared.waits.awaits_keys() {
             let place = (db, Bytes::from(key));
             if !ready.contains(&place) && !self.shared.waits.line(db, key).is_empty() {

@@ -63,6 +63,12 @@ impl Shared {
         }
     }
 
+    /// Returns whether a client waits for keys and minds the loss of one.
+    pub(super) fn minds_loss(&self, id: SessionId) -> bool {
+        let client = self.clients.get(id);
+        client.and_then(|client| client.session.waiting.as_ref()).is_some_and(|waiting| waiting.minds_loss)
+    }
+
     /// Ends the wait of a client that does not speak with a reply that is not its command's.
     pub fn end_wait(&mut self, id: SessionId, write: impl FnOnce(&mut Reply<'_>, Nothing)) {
         let Some(client) = self.clients.get_mut(id) else { return };

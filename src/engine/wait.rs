@@ -16,6 +16,8 @@ pub struct Waiting {
     pub on: On,
     pub until: Option<Time>,
     pub nothing: Nothing,
+    /// The command is also run again when a key is no longer there.
+    pub minds_loss: bool,
 }
 
 /// What ends a wait, besides its deadline.
@@ -54,16 +56,19 @@ pub struct Waits {
     deadlines: Vec<(Time, SessionId)>,
     requests: Vec<(RequestId, SessionId)>,
     waiting: usize,
+    /// How many of those mind the loss of a key.
+    minding_loss: usize,
 }
 
 impl Waits {
     pub fn new(key: HashKey) -> Self {
-        Self { lines: Index::new(key), deadlines: vec![], requests: vec![], waiting: 0 }
+        Self { lines: Index::new(key), deadlines: vec![], requests: vec![], waiting: 0, minding_loss: 0 }
     }
 
     /// Puts a client at the end of every line that it waits in.
     pub fn join(&mut self, id: SessionId, waiting: &Waiting) {
         self.waiting += 1;
+        self.minding_loss += usize::from(waiting.minds_loss);
         if let Some(until) = waiting.until {
             let at = self.deadlines.partition_point(|other| *other < (until, id));
             self.deadlines.insert(at, (until, id));
@@ -82,6 +87,7 @@ impl Waits {
     /// Takes a client out of every line.
     pub fn leave(&mut self, id: SessionId, waiting: &Waiting) {
         self.waiting -= 1;
+        self.minding_loss -= usize::from(waiting.minds_loss);
         if let Some(until) = waiting.until
             && let Ok(at) = self.deadlines.binary_search(&(until, id))
         {
@@ -110,6 +116,11 @@ impl Waits {
     /// Returns how many keys are waited for.
     pub fn keys(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Returns whether anybody minds the loss of a key.
+    pub fn minds_loss(&self) -> bool {
+        self.minding_loss > 0
     }
 
     pub fn awaits_keys(&self) -> bool {

@@ -254,6 +254,11 @@ impl<'a> Db<'a> {
         self.effects.note(self.index, key, event);
     }
 
+    /// Notes an event that changed no value, but is news to those who wait for the key.
+    pub fn signal(&mut self, key: &[u8], event: Event) {
+        self.effects.signal(self.index, key, event);
+    }
+
     /// Logs this call instead of the one that runs: what came of a random choice or of a relative time.
     pub fn log_as(&mut self, args: &[&[u8]]) {
         self.effects.log_as(self.index, &[args]);

@@ -19,6 +19,8 @@ pub enum Happening {
     Changed(Event),
     /// Subscribers are told; the key's value is as before.
     Noted(Event),
+    /// Those who wait for the key are to look again, and subscribers are told; the value is as before to others.
+    Signalled(Event),
     /// The whole database was emptied.
     Flushed,
     /// The database changed places with this one.
@@ -89,6 +91,12 @@ impl Effects {
     pub(super) fn note(&mut self, db: u32, key: &[u8], event: Event) {
         if self.classes.any(event.class) {
             self.touched.push(Touched { db, what: Happening::Noted(event) }, key);
+        }
+    }
+
+    pub(super) fn signal(&mut self, db: u32, key: &[u8], event: Event) {
+        if self.observed || self.classes.any(event.class) {
+            self.touched.push(Touched { db, what: Happening::Signalled(event) }, key);
         }
     }
 

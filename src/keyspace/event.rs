@@ -101,4 +101,8 @@ impl Event {
     pub const fn sorted_set(name: &'static str) -> Self {
         Self { class: Classes::SORTED_SET, name }
     }
+
+    pub const fn stream(name: &'static str) -> Self {
+        Self { class: Classes::STREAM, name }
+    }
 }
