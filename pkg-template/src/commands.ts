@@ -401,6 +401,52 @@ export interface Commands<S = string> {
   wait(numreplicas: Numeric, timeout: Numeric): number;
   /** Makes the next transaction depend on keys. `WATCH key...` */
   watch(...keys: (Key | readonly Key[])[]): "OK";
+  /** Acknowledges entries that a group has pending: they are done. `XACK key group id...` */
+  xack(key: Key, group: Value, ...ids: (Value | readonly Value[])[]): number;
+  /** Adds an entry to a stream, which is made if the key does not exist. `XADD key [NOMKSTREAM] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] <*|id> <field value>...` */
+  xadd(key: Key, ...args: Argument[]): S | null;
+  /** Gives what a group has had pending for long to another consumer, from an id on. `XAUTOCLAIM key group consumer min-idle-time:integer start:string [COUNT count] [JUSTID]` */
+  xautoclaim(key: Key, group: Value, consumer: Value, minIdleTime: Numeric, start: Value, ...options: ({ COUNT?: Numeric; JUSTID?: boolean } | Value)[]): [next: S, entries: ([id: S, pairs: S[]] | S)[], deleted: S[]];
+  /** Gives entries that a group has pending to another consumer. `XCLAIM key group consumer min-idle-time:integer id... [IDLE ms:integer] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]` */
+  xclaim(key: Key, group: Value, consumer: Value, minIdleTime: Numeric, ...args: Argument[]): ([id: S, pairs: S[]] | S)[];
+  /** Deletes entries of a stream by their ids. `XDEL key id...` */
+  xdel(key: Key, ...ids: (Value | readonly Value[])[]): number;
+  /** Makes a group of consumers that share the entries of a stream. `XGROUP CREATE key group <id|$> [MKSTREAM] [ENTRIESREAD entries-read:integer]` */
+  xgroupCreate(key: Key, group: Value, ...args: Argument[]): "OK";
+  /** Makes a consumer of a group. `XGROUP CREATECONSUMER key group consumer` */
+  xgroupCreateconsumer(key: Key, group: Value, consumer: Value): number;
+  /** Removes a consumer of a group with what it has pending. `XGROUP DELCONSUMER key group consumer` */
+  xgroupDelconsumer(key: Key, group: Value, consumer: Value): number;
+  /** Removes a group with its consumers and what they have pending. `XGROUP DESTROY key group` */
+  xgroupDestroy(key: Key, group: Value): number;
+  /** Shows what the subcommands do. `XGROUP HELP` */
+  xgroupHelp(): S[];
+  /** Sets where a group has got in its stream. `XGROUP SETID key group <id|$> [ENTRIESREAD entries-read:integer]` */
+  xgroupSetid(key: Key, group: Value, ...args: Argument[]): "OK";
+  /** Describes the consumers of a group: how much each has pending, and the milliseconds since it was heard of. `XINFO CONSUMERS key group` */
+  xinfoConsumers(key: Key, group: Value): Record<string, unknown>[];
+  /** Describes the groups of a stream: consumers, how much is pending, where each has got and how far it lags. `XINFO GROUPS key` */
+  xinfoGroups(key: Key): Record<string, unknown>[];
+  /** Shows what the subcommands do. `XINFO HELP` */
+  xinfoHelp(): S[];
+  /** Describes a stream: its length, its ids, its first and last entry. `XINFO STREAM key [FULL [COUNT count]]` */
+  xinfoStream(key: Key, ...args: Argument[]): Record<string, unknown>;
+  /** Counts the entries of a stream. `XLEN key` */
+  xlen(key: Key): number;
+  /** Tells what a group has pending: entries that a consumer was given and has not acknowledged. `XPENDING key group [[IDLE min-idle-time:integer] start:string end:string count [consumer]]` */
+  xpending(key: Key, group: Value, ...args: Argument[]): unknown[];
+  /** Returns the entries of a stream between two ids, both included. `XRANGE key start:string end:string [COUNT count]` */
+  xrange(key: Key, start: Value, end: Value, ...options: ({ COUNT?: Numeric } | Value)[]): [id: S, pairs: S[]][] | null;
+  /** Returns the entries of streams whose ids are higher than the ones given. `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key... id...` */
+  xread(...args: Argument[]): Record<string, [id: S, pairs: S[]][]> | null;
+  /** Returns entries of streams for a consumer of a group, which has them pending until it acknowledges them. `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key... id...` */
+  xreadgroup(...args: Argument[]): Record<string, [id: S, pairs: S[] | null][]> | null;
+  /** Returns the entries of a stream between two ids, both included, the newest first. `XREVRANGE key end:string start:string [COUNT count]` */
+  xrevrange(key: Key, end: Value, start: Value, ...options: ({ COUNT?: Numeric } | Value)[]): [id: S, pairs: S[]][] | null;
+  /** Sets the id that the next entry of a stream must be higher than. `XSETID key last-id [ENTRIESADDED entries-added:integer] [MAXDELETEDID max-deleted-id]` */
+  xsetid(key: Key, lastId: Value, ...options: ({ ENTRIESADDED?: Numeric; MAXDELETEDID?: Value } | Value)[]): "OK";
+  /** Trims a stream: deletes its oldest entries. `XTRIM key <MAXLEN|MINID> [=|~] threshold [LIMIT count]` */
+  xtrim(key: Key, which: "MAXLEN" | "MINID", ...args: Argument[]): number;
   /** Gives members of a sorted set their scores; the set is made if the key does not exist. `ZADD key [NX|XX] [GT|LT] [CH] [INCR] <score member>...` */
   zadd(key: Key, ...args: Argument[]): number | null;
   /** Returns how many members a sorted set has. `ZCARD key` */
@@ -485,7 +531,9 @@ export const names =
   "RENAMENX|REPLCONF|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|" +
   "SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SMEMBERS|" +
   "SMISMEMBER|SMOVE|SORT|SORT_RO|SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|SWAPDB|" +
-  "SYNC|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|ZADD|ZCARD|ZCOUNT|ZDIFF|ZDIFFSTORE|ZINCRBY|ZINTER|" +
-  "ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|ZRANGEBYLEX|ZRANGEBYSCORE|" +
-  "ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|ZREVRANGEBYLEX|" +
-  "ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";
+  "SYNC|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|XACK|XADD|XAUTOCLAIM|XCLAIM|XDEL|XGROUP CREATE|" +
+  "XGROUP CREATECONSUMER|XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|XINFO CONSUMERS|XINFO GROUPS|" +
+  "XINFO HELP|XINFO STREAM|XLEN|XPENDING|XRANGE|XREAD|XREADGROUP|XREVRANGE|XSETID|XTRIM|ZADD|ZCARD|ZCOUNT|ZDIFF|" +
+  "ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|" +
+  "ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|" +
+  "ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";

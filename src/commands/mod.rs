@@ -29,6 +29,12 @@ mod sorted_set;
 mod sorted_set_blocking;
 mod sorted_set_range;
 mod sorted_set_store;
+mod stream;
+mod stream_args;
+mod stream_claim;
+mod stream_group;
+mod stream_info;
+mod stream_read;
 mod string;
 mod string_number;
 mod tracking;
@@ -65,6 +71,11 @@ pub const ALL: &[&Family] = &[
     &sorted_set_range::SORTED_SET_RANGE,
     &sorted_set_store::SORTED_SET_STORE,
     &sort::SORT_FAMILY,
+    &stream::STREAM,
+    &stream_claim::STREAM_CLAIM,
+    &stream_group::STREAM_GROUP,
+    &stream_info::STREAM_INFO,
+    &stream_read::STREAM_READ,
     &string::STRING,
     &string_number::STRING_NUMBER,
     &transaction::TRANSACTION,

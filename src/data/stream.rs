@@ -237,7 +237,10 @@ impl Stream {
 
     /// Tells whether an entry from this id on was deleted by its id, so that counting on from there goes wrong.
     pub fn has_gap_from(&self, id: Id) -> bool {
-        self.len > 0 && self.max_deleted != Id::MIN && id <= self.max_deleted
+        self.max_deleted >= self.first
+            && self.max_deleted != Id::MIN
+            && self.len > 0
+            && id <= self.max_deleted
     }
 
     /// Returns how many bytes are allocated besides the stream itself.

@@ -1,6 +1,7 @@
 //! Groups of consumers that share a stream, and what they were given but have not acknowledged.
 
 use super::id_map::IdMap;
+use super::stream::Stream;
 use super::stream_id::Id;
 use crate::base::bytes::Bytes;
 
@@ -161,6 +162,29 @@ impl Group {
         if before.is_none_or(|before| before.consumer != delivery.consumer) {
             self.consumer_mut(delivery.consumer).pending.insert(id, ());
         }
+    }
+
+    /// Notes that the entries of a stream were given out up to this one.
+    pub fn advance(&mut self, stream: &Stream, id: Id) {
+        if id <= self.last {
+            return;
+        }
+        self.read = match self.read {
+            Some(read) if !stream.has_gap_from(id) => Some(read.saturating_add(1)),
+            read if stream.added() == 0 => read,
+            _ => stream.added_until(id),
+        };
+        self.last = id;
+    }
+
+    /// Returns how many entries of its stream the group has yet to be given, if that can be told.
+    pub fn lag(&self, stream: &Stream) -> Option<i64> {
+        let read = match self.read {
+            _ if stream.added() == 0 => return Some(0),
+            Some(read) if !stream.has_gap_from(self.last) => read,
+            _ => stream.added_until(self.last)?,
+        };
+        Some((stream.added() as i64).wrapping_sub(read as i64))
     }
 
     /// Takes an entry off what is pending; tells whether it was there.

@@ -201,6 +201,14 @@ impl<'a> Reply<'a> {
         self.out.splice(mark.0..mark.0, header.into_bytes());
     }
 
+    /// Puts a map's header of `n` pairs in front of what was written since `mark`; in RESP2 an array's, of `n` arrays
+    /// of two.
+    pub fn end_map_of_pairs(&mut self, mark: Mark, n: usize) {
+        let kind = self.either('*', '%');
+        let header = format!("{kind}{n}\r\n");
+        self.out.splice(mark.0..mark.0, header.into_bytes());
+    }
+
     /// Puts a bulk string in front of what was written since `mark`.
     pub fn insert_bulk(&mut self, mark: Mark, bytes: &[u8]) {
         let end = self.out.len();
