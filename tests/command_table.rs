@@ -14,7 +14,6 @@ use support::words::to_resp;
 
 /// Where we differ, and why.
 const JUSTIFIED: &[(&str, Aspect, &str)] = &[
-    ("client", Aspect::Subcommands, "PAUSE and UNPAUSE come with failover, which they are for"),
     ("config", Aspect::Subcommands, "REWRITE needs a configuration file, which a page has not"),
     ("zrank", Aspect::Arity, "WITHSCORE is of 7.2"),
     ("zrevrank", Aspect::Arity, "WITHSCORE is of 7.2"),

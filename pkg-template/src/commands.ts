@@ -75,7 +75,7 @@ export interface Commands<S = string> {
   clientId(): number;
   /** Describes the connection. `CLIENT INFO` */
   clientInfo(): S;
-  /** Ends connections. `CLIENT KILL <ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>>...>` */
+  /** Ends connections. `CLIENT KILL <ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>|MAXAGE maxage:integer>...>` */
   clientKill(...args: Argument[]): "OK" | number;
   /** Describes all connections, or some. `CLIENT LIST [TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|ID client-id:integer...]` */
   clientList(...options: ({ TYPE?: "NORMAL" | "MASTER" | "REPLICA" | "PUBSUB"; ID?: readonly Numeric[] } | Value)[]): S;
@@ -83,6 +83,8 @@ export interface Commands<S = string> {
   clientNoEvict(which: "ON" | "OFF"): "OK";
   /** Lets the connection read keys without making them look used. `CLIENT NO-TOUCH <ON|OFF>` */
   clientNoTouch(which: "ON" | "OFF"): "OK";
+  /** Lets the calls of all connections wait for some milliseconds. `CLIENT PAUSE timeout:integer [WRITE|ALL]` */
+  clientPause(timeout: Numeric, ...options: ({ WRITE?: boolean; ALL?: boolean } | Value)[]): "OK";
   /** Leaves out replies: all, or the next one. `CLIENT REPLY <ON|OFF|SKIP>` */
   clientReply(which: "ON" | "OFF" | "SKIP"): "OK";
   /** Tells which library speaks, and its version. `CLIENT SETINFO <LIB-NAME libname|LIB-VER libver>` */
@@ -95,6 +97,8 @@ export interface Commands<S = string> {
   clientTrackinginfo(): Record<string, unknown>;
   /** Ends the wait of another connection. `CLIENT UNBLOCK client-id:integer [TIMEOUT|ERROR]` */
   clientUnblock(clientId: Numeric, ...options: ({ TIMEOUT?: boolean; ERROR?: boolean } | Value)[]): number;
+  /** Ends what CLIENT PAUSE began: the calls that wait run in the order in which they came. `CLIENT UNPAUSE` */
+  clientUnpause(): "OK";
   /** Returns the number of commands, subcommands left out. `COMMAND COUNT` */
   commandCount(): number;
   /** Returns the documentation of commands: summaries, versions, costs and arguments. `COMMAND DOCS [command-name...]` */
@@ -203,6 +207,20 @@ export interface Commands<S = string> {
   keys(pattern: Value): S[];
   /** Tells when the last snapshot that was kept was taken, in seconds since 1970. `LASTSAVE` */
   lastsave(): number;
+  /** Tells in words what took long, and what may help. `LATENCY DOCTOR` */
+  latencyDoctor(): S;
+  /** Draws the samples of an event, with how long ago each was below it. `LATENCY GRAPH event` */
+  latencyGraph(event: Value): S;
+  /** Shows what the subcommands do. `LATENCY HELP` */
+  latencyHelp(): S[];
+  /** Returns how long the calls of commands took, of all that ran if none is named. `LATENCY HISTOGRAM [command...]` */
+  latencyHistogram(...args: Argument[]): Record<string, unknown>;
+  /** Returns the samples of an event: seconds and milliseconds. `LATENCY HISTORY event` */
+  latencyHistory(event: Value): [number, number][];
+  /** Returns the last sample of each event: its name, the second, its milliseconds, and the most there ever were. `LATENCY LATEST` */
+  latencyLatest(): [S, number, number, number][];
+  /** Forgets the samples of events, of all if none is named. `LATENCY RESET [event...]` */
+  latencyReset(...args: Argument[]): number;
   /** Returns the longest common subsequence of two strings: bytes that both have in the same order. `LCS key1:key key2:key [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]` */
   lcs(key1: Key, key2: Key, ...options: ({ LEN?: boolean; IDX?: boolean; MINMATCHLEN?: Numeric; WITHMATCHLEN?: boolean } | Value)[]): S | number | { matches: [[number, number], [number, number], number?][]; len: number };
   /** Returns the element at a place of a list. `LINDEX key index` */
@@ -215,6 +233,8 @@ export interface Commands<S = string> {
   lmove(source: Key, destination: Key, which: "LEFT" | "RIGHT", which2: "LEFT" | "RIGHT"): S | null;
   /** Takes elements from an end of the first of several lists that exists. `LMPOP numkeys key... <LEFT|RIGHT> [COUNT count]` */
   lmpop(numkeys: Numeric, ...args: Argument[]): [key: S, elements: S[]] | null;
+  /** Draws something, and tells the version. `LOLWUT [VERSION version:integer [arg...]]` */
+  lolwut(...args: Argument[]): S;
   /** Takes the first element of a list away and returns it, or the first few. `LPOP key [count]` */
   lpop(key: Key, count?: Numeric): S | null | S[];
   /** Returns the place of an element that equals a value. `LPOS key element [RANK rank] [COUNT num-matches:integer] [MAXLEN len]` */
@@ -237,6 +257,8 @@ export interface Commands<S = string> {
   memoryUsage(key: Key, ...options: ({ SAMPLES?: Numeric } | Value)[]): number | null;
   /** Returns the string values of several keys. `MGET key...` */
   mget(...keys: (Key | readonly Key[])[]): (S | null)[];
+  /** Shows every call of every connection, as it runs. `MONITOR` */
+  monitor(): "OK";
   /** Moves a key to another database, if none has its name there. `MOVE key db` */
   move(key: Key, db: Numeric): number;
   /** Sets the string values of several keys at once. `MSET <key value>...` */
@@ -353,6 +375,14 @@ export interface Commands<S = string> {
   sinterstore(destination: Key, ...keys: (Key | readonly Key[])[]): number;
   /** Tells whether something is a member of a set. `SISMEMBER key member` */
   sismember(key: Key, member: Value): number;
+  /** Returns calls that took as long as `slowlog-log-slower-than` says, the newest first. `SLOWLOG GET [count:integer]` */
+  slowlogGet(count?: Numeric): unknown[][];
+  /** Shows what the subcommands do. `SLOWLOG HELP` */
+  slowlogHelp(): S[];
+  /** Counts the entries of the slow log. `SLOWLOG LEN` */
+  slowlogLen(): number;
+  /** Empties the slow log. `SLOWLOG RESET` */
+  slowlogReset(): "OK";
   /** Returns all members of a set. `SMEMBERS key` */
   smembers(key: Key): S[];
   /** Tells of several things whether they are members of a set. `SMISMEMBER key member...` */
@@ -518,18 +548,20 @@ export const names =
   "ACL CAT|ACL DELUSER|ACL DRYRUN|ACL GENPASS|ACL GETUSER|ACL HELP|ACL LIST|ACL LOAD|ACL LOG|ACL SAVE|" +
   "ACL SETUSER|ACL USERS|ACL WHOAMI|APPEND|AUTH|BGREWRITEAOF|BGSAVE|BITCOUNT|BITFIELD|BITFIELD_RO|BITOP|BITPOS|" +
   "BLMOVE|BLMPOP|BLPOP|BRPOP|BRPOPLPUSH|BZMPOP|BZPOPMAX|BZPOPMIN|CLIENT CACHING|CLIENT GETNAME|CLIENT GETREDIR|" +
-  "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT REPLY|" +
-  "CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|COMMAND COUNT|COMMAND DOCS|" +
-  "COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|CONFIG GET|CONFIG HELP|" +
-  "CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|" +
-  "FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|HINCRBY|HINCRBYFLOAT|" +
-  "HKEYS|HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|" +
-  "LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|" +
-  "MGET|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
-  "PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PSYNC|PTTL|PUBLISH|PUBSUB CHANNELS|" +
-  "PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|" +
-  "RENAMENX|REPLCONF|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|" +
-  "SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SMEMBERS|" +
+  "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT PAUSE|" +
+  "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|CLIENT UNPAUSE|" +
+  "COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|" +
+  "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|" +
+  "EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|" +
+  "HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|" +
+  "INCRBYFLOAT|INFO|KEYS|LASTSAVE|LATENCY DOCTOR|LATENCY GRAPH|LATENCY HELP|LATENCY HISTOGRAM|LATENCY HISTORY|" +
+  "LATENCY LATEST|LATENCY RESET|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LOLWUT|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|" +
+  "LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MONITOR|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|" +
+  "OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|" +
+  "PFSELFTEST|PING|PSETEX|PSYNC|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|" +
+  "PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|REPLCONF|RESET|RESTORE|RESTORE-ASKING|" +
+  "ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|" +
+  "SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SLOWLOG GET|SLOWLOG HELP|SLOWLOG LEN|SLOWLOG RESET|SMEMBERS|" +
   "SMISMEMBER|SMOVE|SORT|SORT_RO|SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|SWAPDB|" +
   "SYNC|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|XACK|XADD|XAUTOCLAIM|XCLAIM|XDEL|XGROUP CREATE|" +
   "XGROUP CREATECONSUMER|XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|XINFO CONSUMERS|XINFO GROUPS|" +

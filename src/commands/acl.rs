@@ -6,7 +6,7 @@ use crate::engine::{Call, Family, Request, Session};
 use crate::resp::{Args, Error, Reply, Result, SessionId};
 use crate::spec::Categories;
 
-use super::client::disconnect;
+use super::client_list::disconnect;
 use super::command::help;
 
 pub const ACL_FAMILY: Family = Family {

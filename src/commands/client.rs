@@ -3,12 +3,13 @@
 use crate::base::bytes::Bytes;
 use crate::base::number;
 use crate::command;
-use crate::engine::acl::UserId;
+use crate::engine::pause::Scope;
 use crate::engine::session::Replies;
-use crate::engine::{Call, Family, Request, Session};
+use crate::engine::{Call, Family};
 use crate::resp::{Error, Result, SessionId};
 use crate::spec::Categories;
 
+use super::client_list::{CLIENT_INFO, CLIENT_KILL, CLIENT_LIST};
 use super::command::help;
 use super::tracking::{CLIENT_CACHING, CLIENT_GETREDIR, CLIENT_TRACKING, CLIENT_TRACKINGINFO};
 
@@ -27,12 +28,14 @@ pub const CLIENT_FAMILY: Family = Family {
         &CLIENT_LIST,
         &CLIENT_NO_EVICT,
         &CLIENT_NO_TOUCH,
+        &CLIENT_PAUSE,
         &CLIENT_REPLY,
         &CLIENT_SETINFO,
         &CLIENT_SETNAME,
         &CLIENT_TRACKING,
         &CLIENT_TRACKINGINFO,
         &CLIENT_UNBLOCK,
+        &CLIENT_UNPAUSE,
     ],
 };
 
@@ -170,198 +173,6 @@ fn set_info(call: &mut Call<'_>) -> Result {
 }
 
 command! {
-    /// Describes the connection.
-    ///
-    /// One line, as in CLIENT LIST.
-    CLIENT_INFO "CLIENT INFO" ("") -> "string";
-    flags NOSCRIPT | LOADING | STALE;
-    since "6.2.0";
-    takes "O(1)";
-    run info;
-}
-
-fn info(call: &mut Call<'_>) -> Result {
-    let line = call.shared.describe(call.session, 0, call.db.now) + "\n";
-    call.reply.verbatim("txt", &line);
-    Ok(())
-}
-
-command! {
-    /// Describes all connections, or some.
-    ///
-    /// One line each, in the order in which they came.
-    CLIENT_LIST "CLIENT LIST" ("[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|ID client-id:integer...]") -> "string";
-    flags ADMIN | NOSCRIPT | LOADING | STALE;
-    since "2.4.0";
-    takes "O(N) with N connections";
-    run list;
-}
-
-fn list(call: &mut Call<'_>) -> Result {
-    let mut wanted = Wanted::default();
-    let mut options = call.args.options(2);
-    if let Some(kind) = options.after("TYPE")? {
-        wanted.kind = Some(Kind::named(kind)?);
-    } else if options.len() > 1 && options.word("ID") {
-        let mut ids = vec![];
-        while !options.is_empty() {
-            let id = number::parse_int(options.take()?).ok_or(Error::Text("ERR Invalid client ID"))?;
-            ids.push(SessionId(id as u64));
-        }
-        wanted.ids = Some(ids);
-    }
-    if !options.is_empty() {
-        return Err(Error::Syntax);
-    }
-    let mut text = String::new();
-    for (session, output) in call.shared.clients.sessions(call.session) {
-        if wanted.includes(session) && (!session.closing || session.id == call.session.id) {
-            text += &call.shared.describe(session, output, call.db.now);
-            text.push('\n');
-        }
-    }
-    call.reply.verbatim("txt", &text);
-    Ok(())
-}
-
-/// The kinds of client that CLIENT LIST and CLIENT KILL tell apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Normal,
-    Master,
-    Replica,
-    PubSub,
-}
-
-impl Kind {
-    fn named(name: &[u8]) -> Result<Self> {
-        match name.to_ascii_lowercase().as_slice() {
-            b"normal" => Ok(Kind::Normal),
-            b"master" => Ok(Kind::Master),
-            b"slave" | b"replica" => Ok(Kind::Replica),
-            b"pubsub" => Ok(Kind::PubSub),
-            _ => {
-                let name = String::from_utf8_lossy(name);
-                Err(Error::said(format!("ERR Unknown client type '{name}'")))
-            }
-        }
-    }
-
-    fn of(session: &Session) -> Self {
-        if session.replica {
-            Kind::Replica
-        } else if session.subscriptions.count() > 0 {
-            Kind::PubSub
-        } else {
-            Kind::Normal
-        }
-    }
-}
-
-/// Which clients are meant; all conditions must hold.
-#[derive(Default)]
-struct Wanted<'a> {
-    ids: Option<Vec<SessionId>>,
-    kind: Option<Kind>,
-    user: Option<UserId>,
-    address: Option<&'a [u8]>,
-    local_address: Option<&'a [u8]>,
-}
-
-impl Wanted<'_> {
-    fn includes(&self, session: &Session) -> bool {
-        let is = |wanted: Option<&[u8]>, address: &str| wanted.is_none_or(|text| text == address.as_bytes());
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
-            && self.kind.is_none_or(|kind| kind == Kind::of(session))
-            && self.user.is_none_or(|user| user == session.user)
-            && is(self.address, &session.peer.address)
-            && is(self.local_address, &session.peer.local_address)
-    }
-}
-
-command! {
-    /// Ends connections.
-    ///
-    /// Either the one with an address, or all that meet the conditions; then the answer is how many there were. The
-    /// connection that asks is spared unless SKIPME is no.
-    ///
-    /// ```redis
-    /// > CLIENT KILL ID 12345
-    /// (integer) 0
-    /// ```
-    CLIENT_KILL "CLIENT KILL" ("<ip:port|<ID client-id:integer|TYPE <NORMAL|MASTER|REPLICA|PUBSUB>|USER username|ADDR ip:port|LADDR ip:port|SKIPME <YES|NO>>...>") -> "'OK' | number";
-    flags ADMIN | NOSCRIPT | LOADING | STALE;
-    since "2.4.0";
-    takes "O(N) with N connections";
-    run kill;
-}
-
-fn kill(call: &mut Call<'_>) -> Result {
-    let mut wanted = Wanted::default();
-    let mut spare_self = true;
-    let single = call.args.len() == 3;
-    if single {
-        wanted.address = Some(call.args.at(2));
-        spare_self = false;
-    }
-    let mut options = call.args.options(if single { 3 } else { 2 });
-    while !options.is_empty() {
-        if options.len() < 2 {
-            return Err(Error::Syntax);
-        } else if let Some(id) = options.after("ID")? {
-            let id = number::parse_int(id).filter(|id| *id > 0);
-            let id = id.ok_or(Error::Text("ERR client-id should be greater than 0"))?;
-            wanted.ids = Some(vec![SessionId(id as u64)]);
-        } else if let Some(kind) = options.after("TYPE")? {
-            wanted.kind = Some(Kind::named(kind)?);
-        } else if let Some(address) = options.after("ADDR")? {
-            wanted.address = Some(address);
-        } else if let Some(address) = options.after("LADDR")? {
-            wanted.local_address = Some(address);
-        } else if let Some(user) = options.after("USER")? {
-            let no_such_user = || {
-                let user = String::from_utf8_lossy(user);
-                Error::said(format!("ERR No such user '{user}'"))
-            };
-            wanted.user = Some(call.shared.acl.find(user).ok_or_else(no_such_user)?);
-        } else if options.word("SKIPME") {
-            spare_self = match options.take()?.to_ascii_lowercase().as_slice() {
-                b"yes" => true,
-                b"no" => false,
-                _ => return Err(Error::Syntax),
-            };
-        } else {
-            return Err(Error::Syntax);
-        }
-    }
-    let own = call.session.id;
-    let sessions = call.shared.clients.sessions(call.session).map(|(session, _)| session);
-    let killed: Vec<SessionId> = sessions
-        .filter(|session| wanted.includes(session) && !(spare_self && session.id == own))
-        .map(|session| session.id)
-        .collect();
-    disconnect(call, &killed);
-    match (single, killed.is_empty()) {
-        (true, true) => return Err(Error::Text("ERR No such client")),
-        (true, false) => call.reply.ok(),
-        (false, _) => call.reply.len(killed.len()),
-    }
-    Ok(())
-}
-
-/// Ends the connections of clients; the one that speaks gets its reply before.
-pub(super) fn disconnect(call: &mut Call<'_>, ids: &[SessionId]) {
-    for id in ids {
-        if *id == call.session.id {
-            call.session.closing = true;
-        } else if let Some(client) = call.shared.clients.get_mut(*id) {
-            client.session.closing = true;
-            call.shared.requests.push(Request::Close(*id));
-        }
-    }
-}
-
-command! {
     /// Leaves out replies: all, or the next one.
     ///
     /// OFF and SKIP are not answered themselves.
@@ -485,5 +296,64 @@ fn unblock(call: &mut Call<'_>) -> Result {
         });
     }
     call.reply.int(i64::from(waits));
+    Ok(())
+}
+
+command! {
+    /// Lets the calls of all connections wait for some milliseconds.
+    ///
+    /// With WRITE those go on that change nothing. Nothing expires and nothing is evicted meanwhile, so that another
+    /// server can take over.
+    ///
+    /// ```redis
+    /// > CLIENT PAUSE 1000 WRITE
+    /// OK
+    /// > CLIENT UNPAUSE
+    /// OK
+    /// ```
+    CLIENT_PAUSE "CLIENT PAUSE" ("timeout:integer [WRITE|ALL]") -> "'OK'";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "3.0.0";
+    takes "O(1)";
+    run pause;
+}
+
+fn pause(call: &mut Call<'_>) -> Result {
+    let scope = match call.args.get(3) {
+        None => Scope::All,
+        Some(_) if call.args.is(3, "WRITE") => Scope::Write,
+        Some(_) if call.args.is(3, "ALL") => Scope::All,
+        Some(_) => return Err(Error::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    if call.args.len() > 4 {
+        return Err(Error::Syntax);
+    }
+    let ms = number::parse_int(call.args.at(2));
+    let ms = ms.ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
+    let ms = u64::try_from(ms).map_err(|_| Error::Text("ERR timeout is negative"))?;
+    call.shared.pause.begin(scope, call.db.now.plus_millis(ms));
+    call.db.keyspace_mut().holds_expiry = true;
+    call.reply.ok();
+    Ok(())
+}
+
+command! {
+    /// Ends what CLIENT PAUSE began: the calls that wait run in the order in which they came.
+    ///
+    /// ```redis
+    /// > CLIENT UNPAUSE
+    /// OK
+    /// ```
+    CLIENT_UNPAUSE "CLIENT UNPAUSE" ("") -> "'OK'";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "6.2.0";
+    takes "O(N) with N connections that wait";
+    run unpause;
+}
+
+fn unpause(call: &mut Call<'_>) -> Result {
+    call.shared.pause.end();
+    call.db.keyspace_mut().holds_expiry = false;
+    call.reply.ok();
     Ok(())
 }

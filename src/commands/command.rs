@@ -179,8 +179,9 @@ fn describe(reply: &mut Reply<'_>, table: &Table, known: &Known) {
     [first, last, step].into_iter().for_each(|n| reply.int(n));
     let categories: Vec<String> = known.categories().names().map(|name| format!("@{name}")).collect();
     words(reply, categories.iter().map(String::as_str));
-    // Tips are hints for cluster proxies, which routes commands by a table of its own.
-    reply.set(0);
+    let tips = spec::tips(spec.name);
+    reply.set(tips.len());
+    tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     let keys = spec.shape.keys.iter().filter(|keys| **keys != KeySpec::None);
     reply.set(keys.clone().count());
     for (i, keys) in keys.enumerate() {

@@ -242,6 +242,7 @@ fn reset(call: &mut Call<'_>) -> Result {
         call.shared.readers.disable(session.id);
     }
     session.monitor = false;
+    call.shared.monitors.retain(|id| *id != session.id);
     session.no_evict = false;
     session.no_touch = false;
     session.replies = Replies::On;

@@ -4,6 +4,7 @@ mod acl;
 mod bitfield;
 mod bitmap;
 mod client;
+mod client_list;
 mod command;
 mod config;
 mod connection;
@@ -14,9 +15,11 @@ mod expiry;
 mod hash;
 mod hyperloglog;
 mod key;
+mod latency;
 mod lcs;
 mod list;
 mod list_blocking;
+mod monitor;
 mod object;
 mod persistence;
 mod pubsub;
@@ -24,6 +27,7 @@ mod replication;
 mod server;
 mod set;
 mod set_algebra;
+mod slowlog;
 mod sort;
 mod sorted_set;
 mod sorted_set_blocking;
@@ -56,9 +60,11 @@ pub const ALL: &[&Family] = &[
     &hash::HASH,
     &hyperloglog::HYPERLOGLOG,
     &key::KEY,
+    &latency::LATENCY_FAMILY,
     &lcs::LCS_FAMILY,
     &list::LIST,
     &list_blocking::LIST_BLOCKING,
+    &monitor::MONITOR_FAMILY,
     &object::OBJECT_FAMILY,
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,
@@ -76,6 +82,7 @@ pub const ALL: &[&Family] = &[
     &stream_group::STREAM_GROUP,
     &stream_info::STREAM_INFO,
     &stream_read::STREAM_READ,
+    &slowlog::SLOWLOG_FAMILY,
     &string::STRING,
     &string_number::STRING_NUMBER,
     &transaction::TRANSACTION,

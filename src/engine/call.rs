@@ -131,9 +131,15 @@ impl Call<'_> {
             acl::Context::TopLevel
         };
         let (time, most) = (self.db.now, self.shared.config.acllog_max_len.get() as usize);
-        let client = self.shared.describe(self.session, 0, time);
+        let client = self.describe(self.session, 0);
         let entry = acl::Entry { count: 1, reason, context, object, username, time, client };
         self.shared.acl.log.note(entry, most);
+    }
+
+    /// Waits for the end of a pause; then the call runs as if it came only then.
+    pub(super) fn wait_for_pause(&mut self) {
+        self.wait(On::Pause, None, Nothing::Null);
+        self.shared.pause.join(self.session.id);
     }
 
     fn wait(&mut self, on: On, until: Option<Time>, nothing: Nothing) {

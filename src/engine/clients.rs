@@ -38,13 +38,14 @@ impl Engine {
             };
             match parser.next(input, at, limits) {
                 Ok(Parsed::Command { end }) => {
-                    at = end;
+                    let start = std::mem::replace(&mut at, end);
                     let args = parser.command(input);
                     if args.is_empty() {
                         continue;
                     }
+                    client.session.unread = input.len() - start;
                     self.run(&mut client, args, now);
-                    if !self.effects.is_settled() {
+                    if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
                         self.shared.clients.check_in(client);
                         self.settle(now);
                         self.shared.measure.begin();
@@ -93,7 +94,7 @@ impl Engine {
             self.shared.requests.push(Request::Close(from));
         }
         self.shared.clients.check_in(client);
-        if !self.effects.is_settled() {
+        if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
             self.settle(now);
         }
     }
@@ -123,14 +124,16 @@ impl Engine {
         let session = &mut client.session;
         if let Some(waiting) = session.waiting.take() {
             self.shared.waits.leave(id, &waiting);
+            self.shared.pause.leave(id);
         }
+        self.shared.monitors.retain(|other| *other != id);
         self.shared.watches.unwatch(session);
         self.shared.pubsub.leave(id, &mut session.subscriptions);
         self.shared.readers.disable(id);
         self.unfollow(id);
     }
 
-    fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {
+    pub(super) fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {
         self.effects.actor = Some(client.session.id);
         client.session.turn = Turn::Sent;
         let mut call = Call {

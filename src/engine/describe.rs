@@ -1,20 +1,37 @@
 //! Clients, described as CLIENT LIST shows them.
 
+use super::call::Call;
 use super::pubsub::Way;
 use super::session::Session;
 use super::shared::Shared;
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
-use crate::resp::Protocol;
+use crate::resp::{Args, Protocol};
+
+/// So much output lies in the buffer that a client of Redis has from the beginning; more of it is in a list.
+const FIRST_BUFFER: usize = 16 * 1024;
+
+impl Call<'_> {
+    /// Describes a client as CLIENT LIST does, in a line without its end; `output` bytes wait to be sent to it.
+    pub fn describe(&self, session: &Session, output: usize) -> String {
+        let args = if session.id == self.session.id { bytes_of(self.args) } else { 0 };
+        self.shared.describe(session, output, args, self.db.now)
+    }
+}
+
+fn bytes_of(args: Args<'_>) -> usize {
+    args.iter().map(<[u8]>::len).sum()
+}
 
 impl Shared {
-    /// Describes a client in a line without its end; `output` bytes wait to be sent to it.
-    pub fn describe(&self, session: &Session, output: usize, now: Time) -> String {
+    fn describe(&self, session: &Session, output: usize, args: usize, now: Time) -> String {
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         let seconds = |since: Time| now.micros_since(since) / 1_000_000;
         let multi = session.transaction.as_ref().map_or(-1, |transaction| transaction.queue.len() as i64);
         let queued: usize =
             session.transaction.iter().flat_map(|t| &t.queue).map(|args| args.heap_bytes()).sum();
+        let args = session.waiting.as_ref().map_or(args, |waiting| bytes_of(waiting.args.as_args()));
+        let (first, list) = if output > FIRST_BUFFER { (0, output) } else { (output, 0) };
         let redirect = match &session.tracking {
             Some(tracking) => tracking.redirect.map_or(0, |id| id.0 as i64),
             None => -1,
@@ -22,8 +39,8 @@ impl Shared {
         let command = session.last_command.unwrap_or("NULL").to_ascii_lowercase().replace(' ', "|");
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
-             qbuf={} qbuf-free=0 argv-mem=0 multi-mem={queued} rbs=0 rbp=0 obl=0 oll=0 omem={output} tot-mem={} \
-             events=r cmd={command} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
+             qbuf={} qbuf-free=0 argv-mem={args} multi-mem={queued} rbs={FIRST_BUFFER} rbp={FIRST_BUFFER} obl={first} \
+             oll={} omem={list} tot-mem={} events={} cmd={command} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
             session.id.0,
             session.peer.address,
             session.peer.local_address,
@@ -37,7 +54,9 @@ impl Shared {
             session.subscriptions.of(Way::Pattern).len(),
             session.subscriptions.of(Way::Shard).len(),
             session.unread(),
-            size_of::<Session>() + output + queued + session.unread(),
+            u8::from(list > 0),
+            size_of::<Session>() + output + queued + args + session.unread(),
+            if output > 0 { "rw" } else { "r" },
             text(&self.acl.user(session.user).name),
             if session.protocol == Protocol::Resp3 { 3 } else { 2 },
             text(&session.lib_name),

@@ -6,6 +6,7 @@ use crate::spec::{self, Flags, Spec};
 
 use super::acl::Denied;
 use super::call::Call;
+use super::monitor;
 use super::request::Request;
 use super::session::{Replies, Turn};
 
@@ -18,6 +19,9 @@ pub fn dispatch(call: &mut Call<'_>) {
         Err(error) => return refuse(call, &error),
     };
     let command = call.shared.table.at(place).command;
+    if call.shared.pause.is_on() && call.session.turn == Turn::Sent && call.postpone(command.spec.flags) {
+        return;
+    }
     if call.session.transaction.is_some() && call.session.turn == Turn::Sent && is_queued(command.spec.name) {
         return queue(call);
     }
@@ -33,11 +37,10 @@ pub fn dispatch(call: &mut Call<'_>) {
     }
     call.db.effects.end_call(mark, db, call.args);
     let nanos = call.shared.measure.since(began);
-    let stats = call.shared.table.stats(place);
-    stats.calls += 1;
-    stats.failed += u64::from(result.is_err());
-    stats.nanos += nanos;
-    call.shared.measure.commands += 1;
+    call.count(place, nanos, result.is_err());
+    if !call.shared.monitors.is_empty() {
+        monitor::show(call, &command.spec);
+    }
     if call.session.tracking.is_some() {
         remember_keys(call, place);
     }
@@ -49,6 +52,7 @@ pub fn resume(call: &mut Call<'_>) {
     let Some(place) = call.shared.table.find(call.args) else { return };
     let command = call.shared.table.at(place).command;
     call.db.effects.observed = call.shared.observes_keys();
+    let began = call.shared.measure.now();
     let mark = call.db.effects.begin_call();
     let db = call.db.index();
     if let Err(error) = (command.run)(call) {
@@ -57,6 +61,10 @@ pub fn resume(call: &mut Call<'_>) {
         call.shared.measure.error(&error);
     }
     call.db.effects.end_call(mark, db, call.args);
+    if !matches!(call.session.turn, Turn::Resumed { still: true, .. }) {
+        let nanos = call.shared.measure.now().saturating_sub(began);
+        call.shared.count_duration(call.session, place, call.args, nanos, call.db.now);
+    }
 }
 
 /// Returns the command's place in the table if this client may run it now.

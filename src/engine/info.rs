@@ -6,6 +6,7 @@ use crate::base::number::push_fixed;
 use crate::base::time::Time;
 use crate::keyspace::{Keyspace, access_clock};
 
+use super::config::show_percent;
 use super::pubsub::Way;
 use super::session::Session;
 use super::shared::Shared;
@@ -25,6 +26,7 @@ const SECTIONS: &[(&str, bool, Section)] = &[
     ("Modules", true, modules),
     ("Commandstats", false, commandstats),
     ("Errorstats", true, errorstats),
+    ("Latencystats", false, latencystats),
     ("Cluster", true, cluster),
     ("Keyspace", true, keyspace),
 ];
@@ -322,6 +324,21 @@ fn commandstats(text: &mut String, source: &Source<'_>) {
 fn errorstats(text: &mut String, source: &Source<'_>) {
     for (code, count) in &source.shared.measure.errors {
         line(text, &format!("errorstat_{code}:count={count}"));
+    }
+}
+
+fn latencystats(text: &mut String, source: &Source<'_>) {
+    let config = &source.shared.config;
+    if !config.latency_tracking {
+        return;
+    }
+    for known in source.shared.table.iter().filter(|known| known.stats.durations.total() > 0) {
+        let percentiles = config.latency_tracking_info_percentiles.iter().map(|percent| {
+            let micros = known.stats.durations.percentile(*percent) as f64 / 1000.0;
+            format!("p{}={}", show_percent(*percent), fixed(micros, 3))
+        });
+        let percentiles = percentiles.collect::<Vec<_>>().join(",");
+        line(text, &format!("latency_percentiles_usec_{}:{percentiles}", known.command.spec.spelled()));
     }
 }
 

@@ -72,6 +72,11 @@ impl Measure {
         self.lap
     }
 
+    /// Reads the stopwatch beside what is being measured; 0 without one.
+    pub fn now(&self) -> u64 {
+        self.stopwatch.map_or(0, |read| read())
+    }
+
     /// Reads the stopwatch and returns the nanoseconds since a lap; 0 without a stopwatch.
     #[inline]
     pub fn since(&mut self, lap: u64) -> u64 {

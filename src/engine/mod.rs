@@ -1,22 +1,29 @@
 //! The engine: bytes, time and a seed go in; bytes for clients, a log and requests come out.
 
+mod account;
 pub mod acl;
 mod call;
 mod clients;
 pub mod config;
 mod describe;
 mod dispatch;
+pub mod histogram;
 pub mod host;
 pub mod index;
 pub mod info;
+pub mod latency;
 pub mod measure;
+pub mod monitor;
+pub mod pause;
 pub mod persistence;
 pub mod pubsub;
+pub mod redact;
 mod replicas;
 pub mod request;
 pub mod session;
 mod settle;
 pub mod shared;
+pub mod slowlog;
 pub mod table;
 mod tick;
 pub mod tracking;
@@ -95,7 +102,11 @@ impl Engine {
             watches: watch::Watches::new(key),
             pubsub: pubsub::PubSub::new(key),
             readers: tracking::Readers::new(key),
+            pause: pause::Pause::default(),
+            monitors: vec![],
             measure: measure::Measure::default(),
+            slow_log: slowlog::SlowLog::default(),
+            latency: latency::Latency::default(),
             persistence: persistence::Persistence::default(),
             primary: Primary::new(history),
             requests: shared::Requests::default(),

@@ -165,7 +165,7 @@ impl Session {
 
     /// Returns whether CLIENT UNBLOCK can end what the client waits for.
     pub fn waits_for_keys(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| !matches!(waiting.on, On::Host(_)))
+        self.waiting.as_ref().is_some_and(|waiting| matches!(waiting.on, On::Keys(_) | On::Replicas))
     }
 
     /// Returns how many bytes of input wait for the rest of their command, or for the end of a wait.

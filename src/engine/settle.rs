@@ -11,6 +11,12 @@ use super::tracking::Due;
 impl Engine {
     /// Ends the unit: its log is framed, the others are told, and whoever waited is served, each as a unit of its own.
     pub(super) fn settle(&mut self, now: Time) {
+        self.settle_unit(now);
+        self.resume_paused(now);
+    }
+
+    /// Does what [`Engine::settle`] does, but for calls that waited for the end of a pause.
+    pub(super) fn settle_unit(&mut self, now: Time) {
         let mut ready = Vec::new();
         self.end_unit(now, &mut ready);
         while !ready.is_empty() {

@@ -11,11 +11,14 @@ use crate::resp::{Parser, Reply, SessionId};
 use super::acl::Acl;
 use super::config::Config;
 use super::host::Host;
+use super::latency::Latency;
 use super::measure::Measure;
+use super::pause::Pause;
 use super::persistence::Persistence;
 use super::pubsub::PubSub;
 use super::request::{Request, RequestId};
 use super::session::Session;
+use super::slowlog::SlowLog;
 use super::table::Table;
 use super::tracking::Readers;
 use super::wait::{Nothing, Waits};
@@ -33,7 +36,12 @@ pub struct Shared {
     pub watches: Watches,
     pub pubsub: PubSub,
     pub readers: Readers,
+    pub pause: Pause,
+    /// Who is shown every call.
+    pub monitors: Vec<SessionId>,
     pub measure: Measure,
+    pub slow_log: SlowLog,
+    pub latency: Latency,
     pub persistence: Persistence,
     /// Who follows.
     pub primary: Primary,

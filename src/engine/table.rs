@@ -1,5 +1,6 @@
 //! Commands by name, and what is counted about each.
 
+use super::histogram::Histogram;
 use super::{Command, Family};
 use crate::resp::Args;
 use crate::spec::Categories;
@@ -27,7 +28,7 @@ impl Known {
 }
 
 /// What INFO commandstats tells of a command.
-#[derive(Default, Clone, Copy, Debug)]
+#[derive(Default, Debug)]
 pub struct Stats {
     pub calls: u64,
     /// Time spent in it.
@@ -36,6 +37,8 @@ pub struct Stats {
     pub rejected: u64,
     /// Answered with an error.
     pub failed: u64,
+    /// How long its calls took, if `latency-tracking` says so.
+    pub durations: Histogram,
 }
 
 /// All commands of an engine.

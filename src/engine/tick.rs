@@ -17,6 +17,10 @@ impl Engine {
     /// the host likes.
     pub fn tick(&mut self, now: Time) {
         self.shared.start(now);
+        self.end_pause(now);
+        if self.shared.pause.has_left_overs() {
+            self.resume_paused(now);
+        }
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -25,7 +29,9 @@ impl Engine {
         }
         self.shared.measure.sample(self.last_cron, now);
         self.last_cron = now;
+        let began = self.shared.measure.now();
         self.expire(now);
+        self.note_latency("expire-cycle", began, now);
         self.close_idle(now);
         self.save_if_due(now);
         self.ping_replicas(now);
@@ -35,12 +41,13 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<Time> {
         let cron = (!self.shared.cron_paused && self.has_chores())
             .then(|| self.last_cron.plus_micros(self.cron_period_us()));
-        [self.shared.waits.next_deadline(), cron].into_iter().flatten().min()
+        [self.shared.waits.next_deadline(), self.shared.pause.deadline(), cron].into_iter().flatten().min()
     }
 
     /// Takes the host's answer to a request; a client that waits for it gets it as its reply.
-    pub fn answer(&mut self, request: RequestId, answer: Answer, _now: Time) {
+    pub fn answer(&mut self, request: RequestId, answer: Answer, now: Time) {
         let Some(id) = self.shared.waits.awaiting(request) else { return };
+        self.count_wait(id, now);
         self.shared.end_wait(id, |reply, _| match answer {
             Answer::Done => reply.ok(),
             Answer::Failed(text) => reply.error(&Error::said(text)),
@@ -58,7 +65,7 @@ impl Engine {
     }
 
     fn expire(&mut self, now: Time) {
-        if !self.keyspace.active_expiry {
+        if !self.keyspace.active_expiry || self.shared.pause.is_on() {
             return;
         }
         self.effects.observed = self.shared.observes_keys();

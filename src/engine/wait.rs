@@ -29,6 +29,8 @@ pub enum On {
     Host(RequestId),
     /// Replicas, or the log, have got as far: WAIT.
     Replicas,
+    /// CLIENT PAUSE is over; then the call begins.
+    Pause,
 }
 
 /// What a client is told when it waited in vain.
@@ -80,7 +82,7 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.push((*request, id)),
-            On::Replicas => {}
+            On::Replicas | On::Pause => {}
         }
     }
 
@@ -100,7 +102,7 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.retain(|(other, _)| other != request),
-            On::Replicas => {}
+            On::Replicas | On::Pause => {}
         }
     }
 

@@ -152,7 +152,9 @@ impl<'a> Db<'a> {
         let next = self.table().scan(cursor, count, |entry| {
             if lazy && is_late(entry, now) { late.push(entry.key().to_vec()) } else { visit(entry) }
         });
-        late.iter().for_each(|key| self.expire(key));
+        if !self.keyspace.holds_expiry {
+            late.iter().for_each(|key| self.expire(key));
+        }
         next
     }
 
@@ -306,7 +308,9 @@ impl<'a> Db<'a> {
         let database = &self.keyspace.dbs[self.index as usize];
         let place = database.table.locate(database.table.hash(key), key)?;
         if self.keyspace.lazy_expiry && is_late(database.table.at(place), self.now) {
-            self.expire(key);
+            if !self.keyspace.holds_expiry {
+                self.expire(key);
+            }
             return None;
         }
         Some(place)

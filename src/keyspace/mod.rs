@@ -41,6 +41,8 @@ pub struct Keyspace {
     pub lazy_expiry: bool,
     /// Whether keys are removed without being accessed: DEBUG SET-ACTIVE-EXPIRE.
     pub active_expiry: bool,
+    /// Whether keys past their deadline stay, though nobody sees them: CLIENT PAUSE.
+    pub holds_expiry: bool,
     /// What is still to be written of the snapshot that is being taken.
     freeze: Option<Box<Freeze>>,
 }
@@ -97,6 +99,7 @@ impl Keyspace {
             stats: Stats::default(),
             lazy_expiry: true,
             active_expiry: true,
+            holds_expiry: false,
             freeze: None,
         }
     }

@@ -34,11 +34,11 @@ fn actual(spec: &'static Spec, declared: Access, args: Args<'_>) -> Access {
     if !declared.has(Access::VARIABLE_FLAGS) {
         return declared;
     }
-    let says = |words: &[&str]| (2..args.len()).any(|i| words.iter().any(|word| args.is(i, word)));
+    let says = |from, words: &[&str]| (from..args.len()).any(|i| words.iter().any(|word| args.is(i, word)));
     let both = Access::RW | Access::ACCESS | Access::UPDATE;
     match spec.name {
-        "SET" if !says(&["GET"]) => Access::OW | Access::UPDATE,
-        "BITFIELD" if !says(&["SET", "INCRBY"]) => Access::RO | Access::ACCESS,
+        "SET" if !says(3, &["GET"]) => Access::OW | Access::UPDATE,
+        "BITFIELD" if !says(2, &["SET", "INCRBY"]) => Access::RO | Access::ACCESS,
         _ => both,
     }
 }

@@ -8,11 +8,13 @@ mod keys;
 pub mod render;
 mod shape;
 pub mod syntax;
+mod tips;
 
 pub use arguments::{Argument, arguments};
 pub use flags::{Access, Categories, Flags};
 pub use keys::{Key, KeysError, keys};
 pub use shape::{Begin, KeySpec, Shape};
+pub use tips::tips;
 
 /// All that is known of a command but how it runs. Made by [`command!`](crate::command).
 #[derive(Debug)]

@@ -54,12 +54,7 @@ accepted! {
     "No effect yet: the commands that it concerns are not there." {
         "busy-reply-threshold" or "lua-time-limit": Int(0, LONG) => "5000";
         "enable-module-command": OneOf(&["no", "yes", "local"]) => "no", AtStart;
-        "latency-monitor-threshold": Int(0, LONG) => "0";
-        "latency-tracking": YesNo => "yes";
-        "latency-tracking-info-percentiles": Words => "50 99 99.9";
         "sanitize-dump-payload": OneOf(&["no", "yes", "clients"]) => "no";
-        "slowlog-log-slower-than": Int(-1, LONG) => "10000";
-        "slowlog-max-len": Int(0, LONG) => "128";
     }
     "No effect: work that takes long is always done little by little, and deadlines are known by key." {
         "active-defrag-cycle-max": Int(1, 99) => "25";
@@ -257,10 +252,7 @@ mod tests {
             (parameter.set)(&mut config, value).err().unwrap_or_default()
         };
         assert_eq!(set("activerehashing", "maybe"), "argument must be 'yes' or 'no'");
-        assert_eq!(
-            set("slowlog-log-slower-than", "-2"),
-            format!("argument must be between -1 and {LONG} inclusive")
-        );
+        assert_eq!(set("io-threads", "0"), "argument must be between 1 and 128 inclusive");
         assert_eq!(set("repl-backlog-size", "1x"), "argument must be a memory value");
         assert_eq!(
             set("slaveof", "127.0.0.1 6379"),

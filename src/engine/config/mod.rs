@@ -9,7 +9,7 @@ pub use accepted::{ACCEPTED, Accepted};
 pub use setting::parse_memory;
 pub use setting::{
     AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
-    OutputLimit, Permission, Ranged, SavePoint, SavePoints, Setting, Words,
+    OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Words, show_percent,
 };
 
 use crate::data::Limits;
@@ -97,6 +97,16 @@ parameters! {
     acllog_max_len "acllog-max-len": Ranged<0, 9223372036854775807> = "128";
     /// The file that ACL LOAD reads users from, and ACL SAVE writes them to; empty for none.
     aclfile "aclfile": String = "", AtStart;
+    /// From how many microseconds on a call is kept in the slow log; negative for none.
+    slowlog_log_slower_than "slowlog-log-slower-than": Ranged<-1, 9223372036854775807> = "10000";
+    /// The most entries of the slow log.
+    slowlog_max_len "slowlog-max-len": Ranged<0, 9223372036854775807> = "128";
+    /// From how many milliseconds on LATENCY keeps what took so long; 0 for nothing.
+    latency_monitor_threshold "latency-monitor-threshold": Ranged<0, 9223372036854775807> = "0";
+    /// Whether it is counted how long the calls of each command take.
+    latency_tracking "latency-tracking": bool = "yes";
+    /// The percentiles of these durations that INFO latencystats shows.
+    latency_tracking_info_percentiles "latency-tracking-info-percentiles": Percentiles = "50 99 99.9";
     /// The most clients at once.
     maxclients "maxclients": Ranged<1, 4294967295> = "10000";
     /// Seconds after which an idle client is disconnected; 0 for never.
@@ -241,6 +251,15 @@ impl Config {
             stream: small(self.stream_node_max_entries.get() as u64, self.stream_node_max_bytes.get()),
             secret,
         }
+    }
+
+    /// Returns from how many microseconds on a call is kept somewhere because it took so long.
+    #[inline]
+    pub fn slow_micros(&self) -> u64 {
+        // A negative number is none, and none is more than any.
+        let slow_log = self.slowlog_log_slower_than.get() as u64;
+        let latency = (self.latency_monitor_threshold.get() as u64).saturating_mul(1000);
+        slow_log.min(if latency == 0 { u64::MAX } else { latency })
     }
 
     /// Returns a parameter by its name or former name, in any case.

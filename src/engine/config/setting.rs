@@ -76,6 +76,49 @@ impl Setting for Words {
     }
 }
 
+/// Numbers from 0 to 100.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Percentiles(Vec<f64>);
+
+impl std::ops::Deref for Percentiles {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.0
+    }
+}
+
+impl Setting for Percentiles {
+    const MANY: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut all = vec![];
+        for word in text.split_ascii_whitespace() {
+            let percent = number::parse_float(word.as_bytes())
+                .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+            if !(0.0..=100.0).contains(&percent) {
+                return Err(
+                    "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into()
+                );
+            }
+            all.push(percent);
+        }
+        Ok(Self(all))
+    }
+
+    fn render(&self) -> String {
+        let words = self.0.iter().map(|percent| show_percent(*percent));
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Shows a percentile without zeros at its end.
+pub fn show_percent(percent: f64) -> String {
+    let mut text = Vec::new();
+    number::push_fixed(&mut text, percent, 6);
+    String::from_utf8_lossy(&text).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Permissions of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Octal<const MAX: u32>(u32);

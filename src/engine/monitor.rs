@@ -1,0 +1,63 @@
+//! MONITOR: every call as a line, to whoever wants to see them.
+
+use crate::resp::Reply;
+use crate::spec::{Flags, Spec};
+
+use super::call::Call;
+use super::redact::shown;
+
+/// Shows a call that has run to those who monitor.
+#[cold]
+pub(super) fn show(call: &mut Call<'_>, spec: &Spec) {
+    if spec.flags.any(Flags::ADMIN | Flags::SKIP_MONITOR) {
+        return;
+    }
+    let line = line(call, spec.name);
+    for id in call.shared.monitors.clone() {
+        if id == call.session.id {
+            call.reply.simple(&line);
+        } else {
+            call.shared.clients.tell(id, |client| {
+                Reply::new(&mut client.out, client.session.protocol).simple(&line);
+            });
+        }
+    }
+}
+
+fn line(call: &Call<'_>, name: &str) -> String {
+    let now = call.db.now;
+    let peer = &call.session.peer;
+    let address = if peer.unix_socket {
+        format!("unix:{}", peer.address.trim_end_matches(":0"))
+    } else {
+        peer.address.clone()
+    };
+    let mut line = format!("{}.{:06} [{} {address}]", now.seconds(), now.0 % 1_000_000, call.db.index());
+    for i in 0..call.args.len() {
+        line.push(' ');
+        quote(&mut line, shown(name, call.args, i));
+    }
+    line
+}
+
+/// Writes bytes in quotes, as redis-cli understands them.
+pub fn quote(text: &mut String, bytes: &[u8]) {
+    text.push('"');
+    for byte in bytes {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            b'"' => text.push_str("\\\""),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            7 => text.push_str("\\a"),
+            8 => text.push_str("\\b"),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => {
+                let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n)]);
+                text.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+    text.push('"');
+}

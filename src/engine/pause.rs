@@ -1,0 +1,132 @@
+//! CLIENT PAUSE: calls wait until it is over.
+
+use crate::base::time::Time;
+use crate::resp::SessionId;
+use crate::spec::Flags;
+
+use super::Engine;
+use super::call::Call;
+use super::session::Session;
+use super::shared::Shared;
+use super::table::Table;
+
+/// Which calls wait.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Scope {
+    /// Those that may change something.
+    Write,
+    All,
+}
+
+/// Whether calls wait, and who does.
+#[derive(Default)]
+pub struct Pause {
+    current: Option<(Scope, Time)>,
+    /// Whose calls wait, in the order in which they came.
+    waiting: Vec<SessionId>,
+}
+
+impl Pause {
+    /// Lets calls wait; a pause that there is already becomes no shorter and no narrower.
+    pub fn begin(&mut self, scope: Scope, until: Time) {
+        let (other, end) = self.current.unwrap_or((scope, until));
+        self.current = Some((scope.max(other), until.max(end)));
+    }
+
+    /// Ends the pause. The calls that wait run once the unit is over.
+    pub fn end(&mut self) {
+        self.current = None;
+    }
+
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Returns whether calls waited for a pause that is over.
+    #[inline]
+    pub fn has_left_overs(&self) -> bool {
+        self.current.is_none() && !self.waiting.is_empty()
+    }
+
+    pub fn deadline(&self) -> Option<Time> {
+        self.current.map(|(_, end)| end)
+    }
+
+    pub fn join(&mut self, id: SessionId) {
+        self.waiting.push(id);
+    }
+
+    pub fn leave(&mut self, id: SessionId) {
+        self.waiting.retain(|other| *other != id);
+    }
+
+    /// Returns whether a call of a command with these flags waits.
+    pub fn holds(&self, flags: Flags, now: Time) -> bool {
+        match self.current {
+            Some((_, end)) if end <= now => false,
+            Some((Scope::All, _)) => true,
+            Some((Scope::Write, _)) => flags.any(Flags::WRITE | Flags::MAY_REPLICATE),
+            None => false,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Makes the call wait for the end of a pause, if it has to; returns whether it does.
+    #[cold]
+    pub(super) fn postpone(&mut self, flags: Flags) -> bool {
+        let queued =
+            if self.args.is(0, "EXEC") { queued_flags(&self.shared.table, self.session) } else { flags };
+        let waits = self.shared.pause.holds(flags | queued, self.db.now);
+        if waits {
+            self.wait_for_pause();
+        }
+        waits
+    }
+}
+
+/// Returns what the commands of the client's transaction do, together.
+fn queued_flags(table: &Table, session: &Session) -> Flags {
+    let calls = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+    let places = calls.filter_map(|args| table.find(args.as_args()));
+    places.fold(Flags::NONE, |flags, place| flags | table.at(place).command.spec.flags)
+}
+
+impl Shared {
+    /// Returns whether whatever waits for time to pass must go on waiting.
+    pub fn is_paused(&self, now: Time) -> bool {
+        self.pause.deadline().is_some_and(|end| now < end)
+    }
+}
+
+impl Engine {
+    /// Ends a pause whose time has passed.
+    pub(super) fn end_pause(&mut self, now: Time) {
+        if self.shared.pause.deadline().is_some_and(|end| end <= now) {
+            self.shared.pause.end();
+            self.keyspace.holds_expiry = false;
+        }
+    }
+
+    /// Runs the calls that waited for a pause that is over.
+    pub(super) fn resume_paused(&mut self, now: Time) {
+        while self.shared.pause.has_left_overs() {
+            let id = self.shared.pause.waiting.remove(0);
+            let Some(mut client) = self.shared.clients.check_out(id) else { continue };
+            let Some(waiting) = client.session.waiting.take() else {
+                self.shared.clients.check_in(client);
+                continue;
+            };
+            self.shared.waits.leave(id, &waiting);
+            self.run(&mut client, waiting.args.as_args(), now);
+            if client.session.closing {
+                self.shared.requests.push(super::Request::Close(id));
+            } else if client.session.waiting.is_none() {
+                self.shared.requests.ask_for_rest(&client.session);
+            }
+            self.shared.clients.check_in(client);
+            self.settle_unit(now);
+        }
+    }
+}
