@@ -189,23 +189,51 @@ fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
 }
 
 #[test]
-fn what_is_not_read_yet_is_named() {
-    let cases: &[(&[&str], &str)] = &[(
-        &["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() end)"],
-        "a library of functions can't",
-    )];
-    for &(call, text) in cases {
-        let folder = tempfile::tempdir().expect("a folder");
-        let redis = redis_in(folder.path());
-        let mut connection = redis.connect();
-        let reply = connection.call(call);
-        assert!(!reply.starts_with(b"-"), "{}", String::from_utf8_lossy(&reply));
-        assert_eq!(connection.call(&["SAVE"]), b"+OK\r\n");
-        let bytes = std::fs::read(folder.path().join("dump.rdb")).expect("it was saved");
+fn libraries_of_functions_are_handed_on() {
+    let long =
+        format!("#!lua name=b\nredis.register_function('g', function() return '{}' end)", "x".repeat(999));
+    let codes = ["#!lua name=a\nredis.register_function('f', function() end)", &long];
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("dump.rdb");
+    let redis = redis_in(folder.path());
+    let mut connection = redis.connect();
+    for code in codes {
+        connection.call(&["FUNCTION", "LOAD", code]);
+    }
+    assert_eq!(connection.call(&["SAVE"]), b"+OK\r\n");
+    let listed = |connection: &mut Connection| {
+        connection.call(&["FUNCTION", "STATS"]);
+        ["a", "b"].map(|name| connection.call(&["FUNCTION", "LIST", "LIBRARYNAME", name, "WITHCODE"]))
+    };
+    let expected = listed(&mut connection);
+
+    let mut store = Store::new(Config::default(), 1);
+    load(&mut store, &std::fs::read(&file).expect("it was saved"), 50).expect("redis-server wrote it");
+    let client = store.connect(Peer::default(), NOW);
+    store.receive(client, b"SET k v\r\nFLUSHALL\r\nSET k v\r\n", NOW);
+    store.reload(NOW).expect("we wrote it");
+    assert_eq!(store.engine().keyspace().libraries.len(), 2);
+    std::fs::write(&file, snapshot(&mut store, 100)).expect("a file");
+    check(&file);
+    let redis = redis_in(folder.path());
+    let mut connection = redis.connect();
+    assert_eq!(digest_of(&mut connection), digest(&store));
+    assert_eq!(listed(&mut connection), expected);
+}
+
+#[test]
+fn data_of_modules_is_refused_by_name() {
+    // "ReJSON-RL", version 3, as id, and a value of a number and a string.
+    let id = [&[0x81][..], &0x45e2_5238_3e91_1403_u64.to_be_bytes()].concat();
+    let value = [2, 9, 5, 2, b'h', b'i', 0];
+    let head = b"REDIS0010";
+    let of_key = [&head[..], &[7, 1, b'k'], &id, &value, &[0xff; 1], &[0; 8]].concat();
+    let of_file = [&head[..], &[0xf7], &id, &[2, 1], &value, &[0xff; 1], &[0; 8]].concat();
+    for (bytes, key) in [(of_key, ", key 'k'"), (of_file, "")] {
         let damage =
             load(&mut Store::new(Config::default(), 1), &bytes, 100).expect_err("refused").to_string();
-        assert!(damage.starts_with(text), "{damage}");
-        assert!(call[0] == "FUNCTION" || damage.ends_with(&format!("key '{}'", call[1])), "{damage}");
+        assert!(damage.starts_with("there is no module for data of type '"), "{damage}");
+        assert!(damage.ends_with(key), "{damage}");
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Keyspace {
     pub active_expiry: bool,
     /// Whether keys past their deadline stay, though nobody sees them: CLIENT PAUSE.
     pub holds_expiry: bool,
+    /// The sources of libraries of functions, kept for whoever can run them.
+    pub libraries: Vec<Box<[u8]>>,
     /// What is still to be written of the snapshot that is being taken.
     freeze: Option<Box<Freeze>>,
 }
@@ -100,6 +102,7 @@ impl Keyspace {
             lazy_expiry: true,
             active_expiry: true,
             holds_expiry: false,
+            libraries: vec![],
             freeze: None,
         }
     }
@@ -153,6 +156,7 @@ impl Keyspace {
 
     /// Drops everything, unnoted, before a host loads something else.
     pub fn clear(&mut self) {
+        self.libraries.clear();
         (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32));
     }
 

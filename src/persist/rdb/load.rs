@@ -7,7 +7,7 @@ use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
 use super::input::{Input, Read, Stop};
-use super::{Damage, Fault, Purpose, hash, kind, list, opcode, set, sorted_set, stream};
+use super::{Damage, Fault, Purpose, hash, kind, list, module, opcode, set, sorted_set, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
 pub(super) const VERSION_MAX: u32 = 12;
@@ -32,6 +32,8 @@ pub struct Loader {
     db: u32,
     next: Attributes,
     building: Option<Building>,
+    /// What the snapshot says of itself, if it is read for that alone.
+    notes: Option<Vec<(u64, Note)>>,
     /// Why `pending` is not an item yet.
     missing: Option<Stop>,
     loaded: Loaded,
@@ -45,6 +47,19 @@ enum Stage {
     Ended,
 }
 
+/// Something that a snapshot says besides its keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// A fact about the file.
+    Aux(Box<[u8]>, Box<[u8]>),
+    /// The database that the next keys belong to.
+    Database(u64),
+    /// The first line of a library of functions.
+    Library(Box<[u8]>),
+    /// Whether there is a checksum.
+    End { summed: bool },
+}
+
 /// What came of a snapshot so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Loaded {
@@ -52,6 +67,8 @@ pub struct Loaded {
     pub bytes: u64,
     /// Keys that are there now.
     pub keys: u64,
+    /// Keys with a deadline, whether or not it had passed.
+    pub volatile: u64,
     /// Keys that were left out because their deadline had passed.
     pub expired: u64,
     /// Keys that were left out because they held nothing.
@@ -85,9 +102,22 @@ impl Loader {
             db: 0,
             next: Attributes::default(),
             building: None,
+            notes: None,
             missing: None,
             loaded: Loaded::default(),
         }
+    }
+
+    /// Makes a loader that keeps no keys: it finds out whether they could be, and what else the snapshot says.
+    ///
+    /// Keys past their deadline count among the others, and databases may have any number.
+    pub fn checking(now: Time) -> Self {
+        Self { notes: Some(vec![]), ..Self::new(Purpose::Base, true, now) }
+    }
+
+    /// Takes what was noted while [checking](Self::checking), and how many bytes of the snapshot each follows.
+    pub fn take_notes(&mut self) -> Vec<(u64, Note)> {
+        self.notes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Reads on; returns how many of the bytes are still the snapshot's, which is all of them unless it has ended.
@@ -113,8 +143,14 @@ impl Loader {
         if self.has_ended() {
             return Ok(self.loaded);
         }
+        Err(self.ends_early().expect("it has not ended"))
+    }
+
+    /// Returns the damage that it is if nothing more comes.
+    pub fn ends_early(&self) -> Option<Damage> {
         let end = self.at + self.pending.len() as u64;
-        Err(self.missing.unwrap_or(Stop { fault: None, key: None }).damage(end))
+        let key = self.missing.as_ref().and_then(|stop| stop.key.clone());
+        (!self.has_ended()).then(|| Stop { fault: None, key }.damage(end))
     }
 
     pub fn loaded(&self) -> Loaded {
@@ -143,6 +179,9 @@ impl Loader {
                 checksum.update(&bytes[read..input.at]);
             }
             read = input.at;
+            if let Some((at @ 0, _)) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
+                *at = self.at + read as u64;
+            }
         }
         self.at += read as u64;
         self.loaded.bytes = self.at;
@@ -179,21 +218,33 @@ impl Loader {
             return Err(Fault::Checksum { found, computed: checksum.value() }.into());
         }
         self.stage = Stage::Ended;
+        self.note(|| Note::End { summed: found != 0 });
         Ok(())
     }
 
     fn record(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
         match input.byte()? {
-            opcode::END if self.version < VERSION_WITH_CHECKSUM => self.stage = Stage::Ended,
+            opcode::END if self.version < VERSION_WITH_CHECKSUM => {
+                self.stage = Stage::Ended;
+                self.note(|| Note::End { summed: false });
+            }
             opcode::END => self.stage = Stage::Footer,
             opcode::SELECT => {
                 let db = input.len()?;
                 let known = u32::try_from(db).ok().filter(|db| (*db as usize) < keyspace.databases());
-                self.db = known.ok_or(Fault::Database(db))?;
+                match known {
+                    Some(known) => self.db = known,
+                    None if self.notes.is_some() => {}
+                    None => return Err(Fault::Database(db).into()),
+                }
+                self.note(|| Note::Database(db));
             }
             // A hint that is not needed: databases grow in small steps.
             opcode::RESIZE => _ = (input.len()?, input.len()?),
-            opcode::AUX => _ = (input.string()?, input.string()?),
+            opcode::AUX => {
+                let (name, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
+                self.note(|| Note::Aux(name.into(), value.into()));
+            }
             opcode::DEADLINE_MS => {
                 let ms = i64::from_le_bytes(input.array()?).clamp(0, (u64::MAX / 1_000) as i64);
                 self.next.deadline = Some(Time::from_millis(ms as u64));
@@ -204,10 +255,22 @@ impl Loader {
             opcode::IDLE => self.next.idle_seconds = input.len()?,
             opcode::FREQUENCY => _ = input.byte()?,
             opcode::SLOT_INFO => _ = (input.len()?, input.len()?, input.len()?),
-            opcode::FUNCTION | opcode::FUNCTION_EARLY => {
-                return Err(Fault::Unsupported("a library of functions").into());
+            opcode::FUNCTION => {
+                let code = input.string()?.into_bytes();
+                self.note(|| Note::Library(code.split(|byte| *byte == b'\n').next().unwrap_or(&[]).into()));
+                if self.notes.is_none() {
+                    keyspace.libraries.push(code.into());
+                }
             }
-            opcode::MODULE => return Err(Fault::Unsupported("data of a module").into()),
+            opcode::FUNCTION_EARLY => {
+                return Err(Fault::Unsupported("a library of functions of a release candidate").into());
+            }
+            opcode::MODULE => {
+                self.module(input.len()?)?;
+                // When it is to be loaded, as a number that says that it is one.
+                _ = (input.len()?, input.len()?);
+                module::skip(input)?;
+            }
             kind => {
                 let key = input.string()?.into_bytes();
                 self.value(keyspace, kind, &key, input).map_err(|stop| stop.of(&key))?;
@@ -216,10 +279,27 @@ impl Loader {
         Ok(())
     }
 
+    /// Refuses data of a module, if it were to be kept.
+    fn module(&self, id: u64) -> Read<()> {
+        if self.notes.is_some() { Ok(()) } else { Err(Fault::Module(module::name(id)).into()) }
+    }
+
+    fn note(&mut self, note: impl FnOnce() -> Note) {
+        if let Some(notes) = &mut self.notes {
+            // Where its item ends is known when the item is read.
+            notes.push((0, note()));
+        }
+    }
+
     fn value(&mut self, keyspace: &mut Keyspace, kind: u8, key: &[u8], input: &mut Input<'_>) -> Read<()> {
         if kind == kind::STRING {
             let text = input.string()?;
             return self.put(keyspace, key, text.as_value());
+        }
+        if kind == kind::MODULE {
+            self.module(input.len()?)?;
+            module::skip(input)?;
+            return self.put(keyspace, key, NewValue::Int(0));
         }
         self.building = Some(Building { key: key.into(), value: begin(kind, input)? });
         self.end_value(keyspace)
@@ -248,6 +328,12 @@ impl Loader {
 
     fn put(&mut self, keyspace: &mut Keyspace, key: &[u8], value: NewValue<'_>) -> Read<()> {
         let Attributes { deadline, idle_seconds } = std::mem::take(&mut self.next);
+        self.loaded.volatile += u64::from(deadline.is_some());
+        if self.notes.is_some() {
+            self.loaded.keys += 1;
+            self.loaded.expired += u64::from(deadline.is_some_and(|deadline| deadline <= self.now));
+            return Ok(());
+        }
         if self.purpose == Purpose::Dump && deadline.is_some_and(|deadline| deadline <= self.now) {
             self.loaded.expired += 1;
             return Ok(());
@@ -286,7 +372,7 @@ pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
 /// Says why a value of this type is not read.
 fn unreadable(kind: u8) -> Fault {
     Fault::Unsupported(match kind {
-        6 | 7 => "a value of a module",
+        6 => "a value of a module, as release candidates wrote it,",
         _ => return Fault::UnknownType(kind),
     })
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! "REDIS" "0010"
 //! FA key value           facts about the file, as strings: redis-ver, ctime, …
+//! F5 code                a library of functions, which no database has
 //! FE n                   what follows is in database n
 //! FB keys volatile       how many keys are to come, as a hint
 //! FC ms  type key value  a key with a deadline: eight bytes, low one first
@@ -22,6 +23,7 @@ mod input;
 mod list;
 mod load;
 mod lzf;
+mod module;
 mod output;
 mod save;
 mod set;
@@ -32,7 +34,7 @@ mod ziplist;
 use std::fmt;
 
 pub use dump::{BadPayload, dump, restore};
-pub use load::{Loaded, Loader};
+pub use load::{Loaded, Loader, Note};
 pub use save::{Options, Progress, Saver};
 
 /// The version that is written.
@@ -62,6 +64,7 @@ mod kind {
     pub const SORTED_SET_ASCII: u8 = 3;
     pub const HASH: u8 = 4;
     pub const SORTED_SET: u8 = 5;
+    pub const MODULE: u8 = 7;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const SET_OF_INTEGERS: u8 = 11;
@@ -121,6 +124,8 @@ pub enum Fault {
     UnknownType(u8),
     /// A type that is known but not read.
     Unsupported(&'static str),
+    /// Data of the module that has this type.
+    Module(String),
     BadLength,
     BadCompression,
     BadNode,
@@ -150,6 +155,7 @@ impl fmt::Display for Fault {
             Fault::DuplicateKey => f.write_str("the key is there twice"),
             Fault::UnknownType(byte) => write!(f, "unknown type {byte}"),
             Fault::Unsupported(what) => write!(f, "{what} can't be loaded by this version"),
+            Fault::Module(name) => write!(f, "there is no module for data of type '{name}'"),
             Fault::BadLength => f.write_str("a length makes no sense"),
             Fault::BadCompression => f.write_str("a compressed string is damaged"),
             Fault::BadNode => f.write_str("a packed list is damaged"),

@@ -46,6 +46,7 @@ pub struct Saver {
     begun: Option<usize>,
     keys: u64,
     all_keys: u64,
+    libraries: Vec<Box<[u8]>>,
 }
 
 #[derive(PartialEq)]
@@ -69,6 +70,7 @@ impl Saver {
             begun: None,
             keys: 0,
             all_keys: keyspace.len() as u64,
+            libraries: keyspace.libraries.clone(),
         }
     }
 
@@ -119,6 +121,10 @@ impl Saver {
             out.push(opcode::AUX);
             self.encoder.string(name, out);
             self.encoder.string(value, out);
+        }
+        for code in std::mem::take(&mut self.libraries) {
+            out.push(opcode::FUNCTION);
+            self.encoder.string(&code, out);
         }
     }
 
