@@ -71,7 +71,7 @@ impl Reader {
             if input[read] == b'*' {
                 let args = self.parser.command(input);
                 let at = self.at + read as u64;
-                take(&mut self.transaction, args, at, run).map_err(|fault| Damage { at, fault })?;
+                take(&mut self.transaction, args, at, run)?;
             }
             read = end;
         }
@@ -113,17 +113,18 @@ fn take(
     args: Args<'_>,
     at: u64,
     run: &mut impl FnMut(Args<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+) -> Result<(), Damage> {
     match transaction {
         _ if args.is_empty() => Ok(()),
         None if args.is(0, "MULTI") => {
             *transaction = Some(Held { at, calls: vec![] });
             Ok(())
         }
-        None => run(args),
+        None => run(args).map_err(|fault| Damage { at, fault }),
         Some(_) if args.is(0, "EXEC") => {
-            let calls = transaction.take().map(|held| held.calls).unwrap_or_default();
-            calls.iter().try_for_each(|call| run(call.as_args()))
+            let Some(Held { at, calls }) = transaction.take() else { return Ok(()) };
+            // Half a transaction is none, so the damage begins with it.
+            calls.iter().try_for_each(|call| run(call.as_args())).map_err(|fault| Damage { at, fault })
         }
         Some(held) => {
             held.calls.push(args.to_owned());

@@ -2,6 +2,7 @@
 //!
 //! What is missing on a machine fails the test that needs it, with the package to install.
 
+mod check;
 mod clients;
 mod files;
 mod limits;

@@ -2,6 +2,7 @@
 
 mod bell;
 mod bridge;
+mod check;
 mod clock;
 mod connection;
 mod duties;
@@ -33,6 +34,8 @@ Usage: redlet-server [/path/to/redis.conf] [options] [-]
        redlet-server -            reads the configuration from standard input
        redlet-server -v or --version
        redlet-server -h or --help
+       redlet-server --check-rdb FILE
+       redlet-server --check-aof [--fix] FILE    a manifest, or a log of one file; --fix cuts off what is damaged
 
 Every parameter of a redis.conf is an option:
        redlet-server --port 7777
@@ -51,6 +54,12 @@ pub fn run(words: &[String]) -> ExitCode {
         Asked::Version => {
             println!("Redlet server v={VERSION} redis={REDIS_VERSION} bits={}", usize::BITS);
             return ExitCode::SUCCESS;
+        }
+        Asked::CheckRdb(file) => return check::rdb(&file),
+        Asked::CheckAof { file, fix } => return check::aof(&file, fix),
+        Asked::Misunderstood => {
+            print!("{USAGE}");
+            return ExitCode::FAILURE;
         }
         Asked::Serve(sources) => sources,
     };

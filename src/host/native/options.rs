@@ -17,6 +17,15 @@ use crate::resp::split_line;
 pub enum Asked {
     Help,
     Version,
+    /// What a snapshot holds, and whether it is whole.
+    CheckRdb(String),
+    /// Whether a log is whole; `fix` cuts it off where it is not.
+    CheckAof {
+        file: String,
+        fix: bool,
+    },
+    /// One of these without its file, or with more than that.
+    Misunderstood,
     Serve(Sources),
 }
 
@@ -45,6 +54,7 @@ pub fn read_command_line(words: &[String]) -> Asked {
     match words {
         [word] if word == "-v" || word == "--version" => return Asked::Version,
         [word] if word == "-h" || word == "--help" => return Asked::Help,
+        [first, rest @ ..] if first.starts_with("--check-") => return read_check(first, rest),
         _ => {}
     }
     let is_clock = |word: &&String| *word == "--test-clock";
@@ -78,6 +88,15 @@ pub fn read_command_line(words: &[String]) -> Asked {
         first = false;
     }
     Asked::Serve(sources)
+}
+
+fn read_check(check: &str, rest: &[String]) -> Asked {
+    match (check, rest) {
+        ("--check-rdb", [file]) => Asked::CheckRdb(file.clone()),
+        ("--check-aof", [file]) if file != "--fix" => Asked::CheckAof { file: file.clone(), fix: false },
+        ("--check-aof", [fix, file]) if fix == "--fix" => Asked::CheckAof { file: file.clone(), fix: true },
+        _ => Asked::Misunderstood,
+    }
 }
 
 fn is_one_word(option: &str) -> bool {
@@ -231,6 +250,17 @@ mod tests {
         assert!(asked(&["-"]).stdin);
         assert_eq!(read_command_line(&["-v".into()]), Asked::Version);
         assert_eq!(read_command_line(&["--help".into()]), Asked::Help);
+    }
+
+    #[test]
+    fn files_are_checked_by_their_names() {
+        let check = |words: &str| read_command_line(&words.split(' ').map(String::from).collect::<Vec<_>>());
+        assert_eq!(check("--check-rdb a"), Asked::CheckRdb("a".into()));
+        assert_eq!(check("--check-aof a"), Asked::CheckAof { file: "a".into(), fix: false });
+        assert_eq!(check("--check-aof --fix a"), Asked::CheckAof { file: "a".into(), fix: true });
+        for wrong in ["--check-rdb", "--check-rdb a b", "--check-aof --fix", "--check-aof a --fix"] {
+            assert_eq!(check(wrong), Asked::Misunderstood, "{wrong}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod append;
 mod load;
-mod manifest;
+pub mod manifest;
 mod snapshot;
 
 use std::path::PathBuf;

@@ -1,0 +1,321 @@
+//! `--check-rdb` and `--check-aof`: what files of a server hold, and where they are damaged, in the words of
+//! redis-check-rdb and redis-check-aof.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::base::time::Time;
+use crate::data::table::HashKey;
+use crate::keyspace::Keyspace;
+use crate::persist::aof::{Fault, Reader};
+use crate::persist::rdb::{Loader, Note};
+
+use super::clock::Clock;
+use super::files::manifest::{Manifest, Part};
+use super::options::plain;
+
+const PIECE: usize = 256 * 1024;
+
+/// Why a check ended before its end; it is told already, or it is this text.
+type Checked<T> = Result<T, Option<String>>;
+
+/// Checks a snapshot, and prints what is found.
+pub fn rdb(path: &str) -> ExitCode {
+    exit(check_rdb(Path::new(path)))
+}
+
+/// Checks an append-only log: its manifest, or one file. `fix` cuts off what is damaged, if standard input agrees.
+pub fn aof(path: &str, fix: bool) -> ExitCode {
+    exit(check_aof(Path::new(path), fix))
+}
+
+fn exit(checked: Checked<()>) -> ExitCode {
+    match checked {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Some(text)) => println!("{text}"),
+        Err(None) => {}
+    }
+    ExitCode::FAILURE
+}
+
+// Snapshots -----------------------------------------------------------------------------------------------------
+
+fn check_rdb(path: &Path) -> Checked<()> {
+    let mut file = open(path, "")?;
+    let mut snapshot = Snapshot::new(path);
+    let end = snapshot.read(&mut file).map_err(|error| unreadable(path, &error))?;
+    if end { Ok(()) } else { Err(None) }
+}
+
+/// A snapshot that is being checked: a file, or the beginning of one.
+struct Snapshot {
+    loader: Loader,
+    keyspace: Keyspace,
+    /// What the file has behind the snapshot, as far as it was read.
+    rest: Vec<u8>,
+}
+
+impl Snapshot {
+    fn new(path: &Path) -> Self {
+        say(0, format_args!("Checking RDB file {}", name(path)));
+        let now: Time = Clock::new(false).now();
+        let keyspace = Keyspace::new(HashKey(0, 0), 1);
+        Self { loader: Loader::checking(now), keyspace, rest: vec![] }
+    }
+
+    /// Reads to the end of the snapshot; returns whether it is in order, which is told.
+    fn read(&mut self, file: &mut File) -> io::Result<bool> {
+        let mut buffer = vec![0; PIECE];
+        let mut damage = None;
+        while damage.is_none() && !self.loader.has_ended() {
+            let n = read(file, &mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            match self.loader.feed(&mut self.keyspace, &buffer[..n]) {
+                Ok(taken) => self.rest.extend_from_slice(&buffer[taken..n]),
+                Err(found) => damage = Some(found),
+            }
+            self.tell_notes();
+        }
+        let loaded = self.loader.loaded();
+        if damage.is_none() && !self.loader.has_ended() {
+            damage = self.loader.ends_early();
+        }
+        match &damage {
+            None => say(loaded.bytes, format_args!("\\o/ RDB looks OK! \\o/")),
+            Some(damage) => {
+                println!("--- RDB ERROR DETECTED ---");
+                say(damage.at, format_args!("{}", damage.fault));
+                if let Some(key) = &damage.key {
+                    println!("[additional info] Reading key '{}'", key.escape_ascii());
+                }
+            }
+        }
+        println!("[info] {} keys read", loaded.keys);
+        println!("[info] {} expires", loaded.volatile);
+        println!("[info] {} already expired", loaded.expired);
+        Ok(damage.is_none())
+    }
+
+    fn tell_notes(&mut self) {
+        for (at, note) in self.loader.take_notes() {
+            match note {
+                Note::Aux(name, value) => {
+                    say(at, format_args!("AUX FIELD {} = '{}'", name.escape_ascii(), value.escape_ascii()));
+                }
+                Note::Database(db) => say(at, format_args!("Selecting DB ID {db}")),
+                Note::Library(name) => say(at, format_args!("Library of functions {}", name.escape_ascii())),
+                Note::End { summed: true } => say(at, format_args!("Checksum OK")),
+                Note::End { summed: false } => {
+                    say(at, format_args!("RDB file was saved with checksum disabled: no check performed."));
+                }
+            }
+        }
+    }
+}
+
+fn say(at: u64, text: fmt::Arguments<'_>) {
+    println!("[offset {at}] {text}");
+}
+
+// Logs ----------------------------------------------------------------------------------------------------------
+
+fn check_aof(path: &Path, fix: bool) -> Checked<()> {
+    let mut start = vec![];
+    let read = open(path, "")?.take(64).read_to_end(&mut start);
+    read.map_err(|error| unreadable(path, &error))?;
+    if start.starts_with(b"file ") || start.starts_with(b"#") && name(path).ends_with(".manifest") {
+        println!("Start checking Multi Part AOF");
+        return check_parts(path, fix);
+    }
+    println!("Start checking Old-Style AOF");
+    check_file(path, name(path), Last::Yes, fix)?;
+    println!("AOF {} is valid", path.display());
+    Ok(())
+}
+
+fn check_parts(path: &Path, fix: bool) -> Checked<()> {
+    let text = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let text = String::from_utf8_lossy(&text);
+    let manifest = Manifest::parse(&text).map_err(|line| {
+        let wrong = text.lines().nth(line - 1).unwrap_or_default();
+        format!("Invalid AOF manifest file format: line {line} of {}\n>>> '{wrong}'", path.display())
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let check = |part: &Part, kind: &str, last: bool| {
+        let last = if last { Last::Yes } else { Last::No };
+        check_file(&folder.join(&part.name), &part.name, last, fix)?;
+        println!("{kind} AOF {} is valid", part.name);
+        Checked::Ok(())
+    };
+    if let Some(base) = &manifest.base {
+        let form = if base.name.ends_with(".rdb") { "RDB" } else { "AOF" };
+        println!("Start to check BASE AOF ({form} format).");
+        check(base, "BASE", manifest.changes.is_empty())?;
+    }
+    if !manifest.changes.is_empty() {
+        println!("Start to check INCR files.");
+    }
+    for (i, part) in manifest.changes.iter().enumerate() {
+        check(part, "INCR", i + 1 == manifest.changes.len())?;
+    }
+    println!("All AOF files and manifest are valid");
+    Ok(())
+}
+
+/// Whether a file is the last of its log: only that one may be cut off, since nothing goes on from it.
+#[derive(Clone, Copy, PartialEq)]
+enum Last {
+    Yes,
+    No,
+}
+
+fn check_file(path: &Path, name: &str, last: Last, fix: bool) -> Checked<()> {
+    let mut file = open(path, ", aborting...")?;
+    let size = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+    if size == 0 {
+        println!("AOF {name} is empty");
+        return Ok(());
+    }
+    let Scan { intact, line, fault } = scan(&mut file, path)?;
+    if let Some(fault) = &fault {
+        println!("0x{intact:>16x}: {fault}");
+    }
+    println!(
+        "AOF analyzed: filename={name}, size={size}, ok_up_to={intact}, ok_up_to_line={line}, diff={}",
+        size - intact
+    );
+    match fault {
+        None => Ok(()),
+        Some(_) if !fix => {
+            Err(Some(format!("AOF {name} is not valid. Use the --fix option to try fixing it.")))
+        }
+        Some(_) if last == Last::No => Err(Some(format!(
+            "Failed to truncate AOF {name} because it is not the last file: what comes after it goes on from there"
+        ))),
+        Some(_) => cut(path, name, size, intact),
+    }
+}
+
+/// How far a log is in order.
+struct Scan {
+    intact: u64,
+    /// The line that begins there, from 1.
+    line: u64,
+    fault: Option<Fault>,
+}
+
+fn scan(file: &mut File, path: &Path) -> Checked<Scan> {
+    let error = |error| unreadable(path, &error);
+    let mut buffer = vec![0; PIECE];
+    let mut n = read(file, &mut buffer).map_err(error)?;
+    let mut before = 0;
+    if buffer[..n].starts_with(b"REDIS") {
+        io::Seek::rewind(file).map_err(error)?;
+        let mut snapshot = Snapshot::new(path);
+        if !snapshot.read(file).map_err(error)? {
+            return Err(Some("RDB preamble of AOF file is not sane, aborting.".into()));
+        }
+        println!("RDB preamble is OK, proceeding with AOF tail...");
+        before = snapshot.loader.loaded().bytes;
+        n = snapshot.rest.len();
+        buffer[..n].copy_from_slice(&snapshot.rest);
+    }
+    let mut log = Reader::default();
+    let mut lines = Lines::default();
+    let mut damage = None;
+    loop {
+        lines.add(&buffer[..n]);
+        damage = damage.or(log.feed(&buffer[..n], fits).err());
+        n = read(file, &mut buffer).map_err(error)?;
+        if n == 0 || damage.is_some() {
+            break;
+        }
+    }
+    let damage = match damage {
+        Some(damage) => Err(damage),
+        None => log.finish(),
+    };
+    let (intact, fault) = damage.map_or_else(|damage| (damage.at, Some(damage.fault)), |all| (all, None));
+    Ok(Scan { intact: before + intact, line: 1 + lines.before(intact), fault })
+}
+
+/// Refuses what ends no transaction that was begun.
+fn fits(args: crate::resp::Args<'_>) -> Result<(), Fault> {
+    for name in ["MULTI", "EXEC"] {
+        if args.is(0, name) {
+            return Err(Fault::Malformed(format!("Unexpected {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// Where the lines of a text end.
+#[derive(Default)]
+struct Lines {
+    ends: Vec<u64>,
+    len: u64,
+}
+
+impl Lines {
+    fn add(&mut self, bytes: &[u8]) {
+        let ends = (self.len..).zip(bytes).filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        self.ends.extend(ends);
+        self.len += bytes.len() as u64;
+    }
+
+    /// Returns how many end before a place.
+    fn before(&self, at: u64) -> u64 {
+        self.ends.partition_point(|end| *end < at) as u64
+    }
+}
+
+/// Cuts a file off, if whoever is at the terminal agrees.
+fn cut(path: &Path, name: &str, size: u64, intact: u64) -> Checked<()> {
+    println!(
+        "This will shrink the AOF {name} from {size} bytes, with {} bytes, to {intact} bytes",
+        size - intact
+    );
+    print!("Continue? [y/N]: ");
+    let mut answer = String::new();
+    // Who can't be asked does not agree.
+    let _ = io::stdout().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+    if !answer.to_ascii_lowercase().starts_with('y') {
+        return Err(Some("Aborting...".into()));
+    }
+    let cut = OpenOptions::new().write(true).open(path).and_then(|file| {
+        file.set_len(intact)?;
+        file.sync_all()
+    });
+    cut.map_err(|error| format!("Failed to truncate AOF {name}: {}", plain(&error)))?;
+    println!("Successfully truncated AOF {name}");
+    Ok(())
+}
+
+// Files ---------------------------------------------------------------------------------------------------------
+
+fn open(path: &Path, consequence: &str) -> Checked<File> {
+    File::open(path)
+        .map_err(|error| Some(format!("Cannot open file {}: {}{consequence}", path.display(), plain(&error))))
+}
+
+fn read(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("Cannot read file {}: {}", path.display(), plain(error))
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
