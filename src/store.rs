@@ -1,5 +1,6 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
+mod export;
 mod sync;
 
 use std::collections::VecDeque;
@@ -47,6 +48,8 @@ pub struct Store {
     held: VecDeque<(RequestId, Request)>,
     /// The snapshot that replicas wait for.
     sync: Option<Sync>,
+    /// A snapshot for somebody outside.
+    export: Option<Saver>,
     /// When the host last told the time.
     now: Time,
     loader: Option<Loader>,
@@ -87,6 +90,7 @@ impl Store {
             snapshot: None,
             held: VecDeque::new(),
             sync: None,
+            export: None,
             now: Time::default(),
             loader: None,
             replay: None,
@@ -179,7 +183,7 @@ impl Store {
 
     /// Returns whether no snapshot is being written.
     fn is_free(&self) -> bool {
-        self.snapshot.is_none() && self.sync.is_none()
+        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none()
     }
 
     /// See [`Engine::next_deadline`].
@@ -211,6 +215,7 @@ impl Store {
     /// If another one is being written it is given up; who waits for that one gets the answer of this one.
     pub fn begin_snapshot(&mut self, purpose: Purpose, now: Time) {
         self.give_up_sync();
+        self.export = None;
         let given_up = self.snapshot.take();
         let request = given_up.as_ref().and_then(|given_up| given_up.request);
         let dirty = self.engine.dirty();

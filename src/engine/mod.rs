@@ -1,5 +1,6 @@
 //! The engine: bytes, time and a seed go in; bytes for clients, a log and requests come out.
 
+mod absorb;
 mod account;
 pub mod acl;
 mod call;
@@ -38,6 +39,7 @@ use crate::replication::Primary;
 use crate::resp::{Args, SessionId};
 use crate::spec::{Categories, Spec};
 
+pub use absorb::Absorbed;
 pub use call::Call;
 pub use config::Config;
 pub use dispatch::dispatch;

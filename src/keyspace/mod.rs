@@ -165,6 +165,25 @@ impl Keyspace {
         self.freeze = Some(Box::new(Freeze::new(&self.dbs)));
     }
 
+    /// Takes a run of entries out, from a position on, for a host that moves them elsewhere; also returns the position
+    /// that it goes on from. `None` at the end. See [`Table::walk`].
+    pub fn take_run(&mut self, db: u32, from: u64) -> Option<(Vec<Entry>, u64)> {
+        let table = &mut self.dbs.get_mut(db as usize)?.table;
+        let (run, next) = table.walk(from)?;
+        let keys: Vec<Bytes> = run.iter().map(|entry| Bytes::from(entry.key())).collect();
+        Some((keys.iter().filter_map(|key| table.remove(key)).collect(), next))
+    }
+
+    /// Takes the point in time away, for as long as nothing changes.
+    pub(crate) fn set_freeze_aside(&mut self) -> Option<Box<Freeze>> {
+        self.freeze.take()
+    }
+
+    /// Brings back what [`Keyspace::set_freeze_aside`] took.
+    pub(crate) fn put_freeze_back(&mut self, freeze: Option<Box<Freeze>>) {
+        self.freeze = freeze;
+    }
+
     /// Forgets the point in time and what was kept for it.
     pub fn thaw(&mut self) {
         self.freeze = None;

@@ -17,7 +17,7 @@ pub(super) struct Sync {
 impl Store {
     /// Goes on with the snapshot that replicas wait for. One for the host comes first.
     pub(super) fn step_sync(&mut self) {
-        if self.sync.is_none() && self.snapshot.is_none() && self.engine.shared().primary.wants_snapshot() {
+        if self.is_free() && self.engine.shared().primary.wants_snapshot() {
             let saver = self.saver(Purpose::Dump, self.now);
             self.engine.begin_sync();
             self.sync = Some(Sync { saver, bytes: vec![] });
