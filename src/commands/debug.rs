@@ -4,6 +4,7 @@ use crate::base::number;
 use crate::command;
 use crate::data::entry::{Entry, NewValue, ValueRef};
 use crate::engine::config::parse_memory;
+use crate::engine::session::Turn;
 use crate::engine::shared::random_id;
 use crate::engine::{Call, Family, Request};
 use crate::keyspace::{Digest, Event, Expiry, access_clock};
@@ -186,6 +187,9 @@ fn reply_buffer(call: &mut Call<'_>) -> Result {
 fn sleep(call: &mut Call<'_>) -> Result {
     let seconds = number::parse_float(call.args.at(2)).unwrap_or(0.0).max(0.0);
     let until = call.db.now.plus_micros((seconds * 1e6) as u64);
+    if call.session.turn == Turn::Nested {
+        call.shared.asleep_until = Some(until);
+    }
     call.wait_for_host(Request::Sleep { until });
     Ok(())
 }

@@ -273,5 +273,9 @@ pub(super) fn silence(call: &mut Call<'_>, start: crate::resp::Mark) {
         }
         Replies::Skip => call.session.replies = Replies::On,
     }
-    call.reply.cut(start);
+    // What these say is a message, not a reply.
+    let subscribes = call.session.last_command.is_some_and(|name| name.ends_with("SUBSCRIBE"));
+    if !subscribes || call.reply.written(start).first() == Some(&b'-') {
+        call.reply.cut(start);
+    }
 }

@@ -115,6 +115,7 @@ impl Engine {
             run_id,
             host: host::Host::default(),
             cron_paused: false,
+            asleep_until: None,
             started: None,
             random,
             config,

@@ -2,7 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
-use crate::keyspace::{Classes, Event, Happening};
+use crate::keyspace::{Classes, Db, Event, Happening};
 use crate::resp::{Protocol, Reply, SessionId};
 
 use super::Engine;
@@ -17,6 +17,7 @@ impl Engine {
 
     /// Does what [`Engine::settle`] does, but for calls that waited for the end of a pause.
     pub(super) fn settle_unit(&mut self, now: Time) {
+        let now = self.shared.asleep_until.take().map_or(now, |until| until.max(now));
         let mut ready = Vec::new();
         self.end_unit(now, &mut ready);
         while !ready.is_empty() {
@@ -28,6 +29,10 @@ impl Engine {
 
     /// Serves those who wait for a key. What that makes ready in turn is added to `ready`.
     fn serve(&mut self, db: u32, key: &[u8], now: Time, ready: &mut Vec<(u32, Bytes)>) {
+        if self.keyspace.contains(db, key) && !self.keyspace.has(db, key, now) {
+            Db::new(&mut self.keyspace, &mut self.effects, now, db).expire(key);
+            self.end_unit(now, ready);
+        }
         for id in self.shared.waits.line(db, key).to_vec() {
             // Nobody further back in the line can get more than the first one did.
             if !self.keyspace.has(db, key, now) && !self.shared.minds_loss(id) {

@@ -52,6 +52,8 @@ pub struct Shared {
     pub host: Host,
     /// DEBUG PAUSE-CRON: what is done a few times a second is left.
     pub cron_paused: bool,
+    /// DEBUG SLEEP in a transaction: the unit ends when the host has slept.
+    pub asleep_until: Option<Time>,
     /// When the host first told the time.
     pub started: Option<Time>,
 }

@@ -48,6 +48,8 @@ pub struct Effects {
     /// Where the unit's calls begin in the log, and how many there are.
     unit: usize,
     calls: usize,
+    /// How many of those remove a key that was past its deadline.
+    expiries: usize,
     /// The database that the log's reader has selected.
     selected: Option<u32>,
     /// The running call has said itself what is to be logged.
@@ -102,7 +104,10 @@ impl Effects {
 
     pub(super) fn expire(&mut self, db: u32, key: &[u8]) {
         self.expired += 1;
-        self.log_call(db, &[b"DEL", key]);
+        if self.logging {
+            self.expiries += 1;
+            self.log_call(db, &[b"DEL", key]);
+        }
         if self.observed || self.classes.any(Classes::EXPIRED) {
             self.touched.push(Touched { db, what: Happening::Changed(Event::EXPIRED) }, key);
         }
@@ -179,9 +184,6 @@ impl Effects {
     }
 
     fn append<'a>(&mut self, db: u32, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-        if self.calls == 0 {
-            self.unit = self.log.len();
-        }
         let mut reply = Reply::new(&mut self.log, Protocol::Resp2);
         if self.selected != Some(db) {
             self.selected = Some(db);
@@ -189,18 +191,23 @@ impl Effects {
             reply.bulk(b"SELECT");
             reply.bulk_int(db.into());
         }
+        if self.calls == 0 {
+            // A transaction begins behind the SELECT of its first call.
+            self.unit = self.log.len();
+        }
+        let mut reply = Reply::new(&mut self.log, Protocol::Resp2);
         reply.array(args.len());
         args.for_each(|arg| reply.bulk(arg));
         self.calls += 1;
     }
 
-    /// Ends the unit: its calls become one transaction if there are several.
+    /// Ends the unit: its calls become one transaction if there are several. Keys that have expired do so one by one.
     pub(crate) fn end_unit(&mut self) {
-        if self.calls > 1 {
+        if self.calls > 1 && self.calls > self.expiries {
             self.log.splice(self.unit..self.unit, *b"*1\r\n$5\r\nMULTI\r\n");
             self.log.extend_from_slice(b"*1\r\n$4\r\nEXEC\r\n");
         }
-        self.calls = 0;
+        (self.calls, self.expiries) = (0, 0);
     }
 
     /// Returns the log of whole units since it was last cleared.
