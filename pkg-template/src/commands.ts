@@ -167,10 +167,20 @@ export interface Commands<S = string> {
   hello(...args: Argument[]): Record<string, unknown>;
   /** Tells whether a hash has a field. `HEXISTS key field` */
   hexists(key: Key, field: Value): number;
+  /** Sets when fields of a hash expire, in seconds from now. `HEXPIRE key seconds [NX|XX|GT|LT] FIELDS numfields field...` */
+  hexpire(key: Key, seconds: Numeric, ...args: Argument[]): number[];
+  /** Sets when fields of a hash expire, in seconds since 1970. `HEXPIREAT key unix-time-seconds [NX|XX|GT|LT] FIELDS numfields field...` */
+  hexpireat(key: Key, unixTimeSeconds: Numeric, ...args: Argument[]): number[];
+  /** Returns when fields of a hash expire, in seconds since 1970. `HEXPIRETIME key FIELDS numfields field...` */
+  hexpiretime(key: Key, ...args: Argument[]): number[];
   /** Returns the value of a field of a hash. `HGET key field` */
   hget(key: Key, field: Value): S | null;
   /** Returns all fields of a hash with their values. `HGETALL key` */
   hgetall(key: Key): Record<string, S>;
+  /** Returns the values of fields of a hash, and removes the fields. `HGETDEL key FIELDS numfields field...` */
+  hgetdel(key: Key, ...args: Argument[]): (S | null)[];
+  /** Returns the values of fields of a hash, and sets when the fields expire, or that they don't. `HGETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST] FIELDS numfields field...` */
+  hgetex(key: Key, ...args: Argument[]): (S | null)[];
   /** Adds an integer to the one that a field holds. `HINCRBY key field increment:integer` */
   hincrby(key: Key, field: Value, increment: Numeric): number;
   /** Adds a number with a fraction to the one that a field holds. `HINCRBYFLOAT key field increment:double` */
@@ -183,16 +193,30 @@ export interface Commands<S = string> {
   hmget(key: Key, ...fields: (Value | readonly Value[])[]): (S | null)[];
   /** Gives fields of a hash values, and says only that it did. `HMSET key <field value>...` */
   hmset(key: Key, ...args: Argument[]): "OK";
+  /** Takes the deadlines of fields of a hash away. `HPERSIST key FIELDS numfields field...` */
+  hpersist(key: Key, ...args: Argument[]): number[];
+  /** Sets when fields of a hash expire, in milliseconds from now. `HPEXPIRE key milliseconds [NX|XX|GT|LT] FIELDS numfields field...` */
+  hpexpire(key: Key, milliseconds: Numeric, ...args: Argument[]): number[];
+  /** Sets when fields of a hash expire, in milliseconds since 1970. `HPEXPIREAT key unix-time-milliseconds [NX|XX|GT|LT] FIELDS numfields field...` */
+  hpexpireat(key: Key, unixTimeMilliseconds: Numeric, ...args: Argument[]): number[];
+  /** Returns when fields of a hash expire, in milliseconds since 1970. `HPEXPIRETIME key FIELDS numfields field...` */
+  hpexpiretime(key: Key, ...args: Argument[]): number[];
+  /** Returns how many milliseconds fields of a hash have left. `HPTTL key FIELDS numfields field...` */
+  hpttl(key: Key, ...args: Argument[]): number[];
   /** Returns random fields of a hash. `HRANDFIELD key [count [WITHVALUES]]` */
   hrandfield(key: Key, ...args: Argument[]): S | null | S[] | [field: S, value: S][];
   /** Goes through the fields of a hash in steps. `HSCAN key cursor [MATCH pattern] [COUNT count]` */
   hscan(key: Key, cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric } | Value)[]): [cursor: S, pairs: S[]];
   /** Gives fields of a hash values; the hash is made if the key does not exist. `HSET key <field value>...` */
   hset(key: Key, ...args: Argument[]): number;
+  /** Gives fields of a hash values, and sets when the fields expire. `HSETEX key [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL] FIELDS numfields <field value>...` */
+  hsetex(key: Key, ...args: Argument[]): number;
   /** Gives a field of a hash a value, if there is no such field yet. `HSETNX key field value` */
   hsetnx(key: Key, field: Value, value: Value): number;
   /** Returns the length in bytes of a field's value. `HSTRLEN key field` */
   hstrlen(key: Key, field: Value): number;
+  /** Returns how many seconds fields of a hash have left. `HTTL key FIELDS numfields field...` */
+  httl(key: Key, ...args: Argument[]): number[];
   /** Returns the values of all fields of a hash. `HVALS key` */
   hvals(key: Key): S[];
   /** Adds one to the integer at a key. `INCR key` */
@@ -552,8 +576,9 @@ export const names =
   "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|CLIENT UNPAUSE|" +
   "COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|" +
   "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|" +
-  "EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HGET|HGETALL|" +
-  "HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|HRANDFIELD|HSCAN|HSET|HSETNX|HSTRLEN|HVALS|INCR|INCRBY|" +
+  "EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HEXPIRE|" +
+  "HEXPIREAT|HEXPIRETIME|HGET|HGETALL|HGETDEL|HGETEX|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|HPERSIST|" +
+  "HPEXPIRE|HPEXPIREAT|HPEXPIRETIME|HPTTL|HRANDFIELD|HSCAN|HSET|HSETEX|HSETNX|HSTRLEN|HTTL|HVALS|INCR|INCRBY|" +
   "INCRBYFLOAT|INFO|KEYS|LASTSAVE|LATENCY DOCTOR|LATENCY GRAPH|LATENCY HELP|LATENCY HISTOGRAM|LATENCY HISTORY|" +
   "LATENCY LATEST|LATENCY RESET|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LOLWUT|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|" +
   "LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MONITOR|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|" +

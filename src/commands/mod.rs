@@ -13,6 +13,7 @@ mod debug_protocol;
 mod dump;
 mod expiry;
 mod hash;
+mod hash_expiry;
 mod hyperloglog;
 mod key;
 mod latency;
@@ -58,6 +59,7 @@ pub const ALL: &[&Family] = &[
     &dump::DUMP_FAMILY,
     &expiry::EXPIRY,
     &hash::HASH,
+    &hash_expiry::HASH_EXPIRY,
     &hyperloglog::HYPERLOGLOG,
     &key::KEY,
     &latency::LATENCY_FAMILY,

@@ -91,6 +91,11 @@ impl<T: Keyed> Table<T> {
         }
     }
 
+    /// Returns what the table hashes with.
+    pub fn secret(&self) -> HashKey {
+        self.key
+    }
+
     /// Returns how many entries there are.
     pub fn len(&self) -> usize {
         self.len

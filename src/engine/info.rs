@@ -238,6 +238,7 @@ fn stats(text: &mut String, source: &Source<'_>) {
         "instantaneous_output_kbps": kilobytes(rates.output_bytes),
         "rejected_connections": measure.rejected_connections,
         "expired_keys": keyspace.stats.expired,
+        "expired_subkeys": keyspace.stats.expired_fields,
         "expired_stale_perc": "0.00",
         "expired_time_cap_reached_count": 0,
         "evicted_keys": keyspace.stats.evicted,

@@ -73,6 +73,10 @@ impl Engine {
             Db::new(&mut self.keyspace, &mut self.effects, now, db).expire(&key);
             self.settle(now);
         }
+        for (db, key) in self.keyspace.due_hashes(now, EXPIRY_BUDGET) {
+            Db::new(&mut self.keyspace, &mut self.effects, now, db).expire_fields(&key, EXPIRY_BUDGET);
+            self.settle(now);
+        }
     }
 
     fn close_idle(&mut self, now: Time) {

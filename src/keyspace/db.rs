@@ -5,10 +5,12 @@ use std::ops::Deref;
 use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::Kind;
-use crate::data::entry::{Entry, NewValue};
+use crate::data::entry::{Entry, NewValue, ValueRef};
+use crate::data::object::Object;
 use crate::data::table::{Occupied, Place, Slot, Table};
 use crate::resp::{Error, Result};
 
+use super::alarms::hash_of;
 use super::effects::{Effects, Happening};
 use super::event::Event;
 use super::{Keyspace, Stats};
@@ -205,6 +207,7 @@ impl<'a> Db<'a> {
     pub fn put(&mut self, entry: Entry) {
         let key = entry.key().to_vec();
         let hash = self.hash_to_overwrite(&key);
+        self.keyspace.dbs[self.index as usize].alarms.set_for(&entry);
         if self.table().insert_hashed(hash, entry).is_none() {
             self.note(&key, Event::NEW);
         }
@@ -280,7 +283,50 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// Has a hash looked at when a field of it expires.
+    pub fn watch_fields(&mut self, key: &[u8], at: Time) {
+        self.keyspace.dbs[self.index as usize].alarms.set(key, at);
+    }
+
+    /// Removes fields of a hash whose deadline has passed, after looking at about `budget` of them, and notes that.
+    #[cold]
+    pub fn expire_fields(&mut self, key: &[u8], budget: usize) {
+        let now = self.now;
+        let database = &mut self.keyspace.dbs[self.index as usize];
+        database.alarms.clear(key);
+        let Some(entry) = database.table.find(key) else { return };
+        if !matches!(entry.value(), ValueRef::Object(Object::Hash(_))) {
+            return;
+        }
+        self.keep(key);
+        let database = &mut self.keyspace.dbs[self.index as usize];
+        let Some(entry) = database.table.find_mut(key) else { return };
+        let Some(hash) = hash_of(entry.into_mut()) else { return };
+        let due = hash.expire(now, budget);
+        let (emptied, soonest) = (hash.is_empty(), hash.soonest());
+        if let Some(at) = soonest {
+            database.alarms.set(key, at);
+        }
+        if !due.is_empty() {
+            self.keyspace.stats.expired_fields += due.len() as u64;
+            self.effects.expire_fields(self.index, key, &due);
+        }
+        if emptied && let Some(entry) = self.table().remove(key) {
+            self.discard(entry);
+            self.note(key, Event::DEL);
+        }
+    }
+
     // ---------------------------------------------------------------------------------------------------------------
+
+    /// Removes the fields of a hash whose deadline has passed, before anybody sees them.
+    #[inline]
+    fn tidy(&mut self, key: &[u8]) {
+        let alarms = &self.keyspace.dbs[self.index as usize].alarms;
+        if !alarms.is_empty() && self.keyspace.lazy_expiry && alarms.is_due(key, self.now) {
+            self.expire_fields(key, usize::MAX);
+        }
+    }
 
     #[inline]
     fn table(&mut self) -> &mut Table<Entry> {
@@ -290,6 +336,7 @@ impl<'a> Db<'a> {
     /// Returns the hash of a key, which is gone if it was past its deadline.
     #[inline]
     fn live_hash(&mut self, key: &[u8]) -> u64 {
+        self.tidy(key);
         let now = self.now;
         let database = &self.keyspace.dbs[self.index as usize];
         let hash = database.table.hash(key);
@@ -305,6 +352,7 @@ impl<'a> Db<'a> {
     /// Returns where a key is, unless it was past its deadline and is gone now.
     #[inline]
     fn place(&mut self, key: &[u8]) -> Option<Place> {
+        self.tidy(key);
         let database = &self.keyspace.dbs[self.index as usize];
         let place = database.table.locate(database.table.hash(key), key)?;
         if self.keyspace.lazy_expiry && is_late(database.table.at(place), self.now) {

@@ -1,6 +1,7 @@
 //! What calls did that others must learn of: noted while they run, settled when a unit is done.
 
 use crate::base::arena::Arena;
+use crate::base::bytes::Bytes;
 use crate::resp::{Args, Protocol, Reply, SessionId};
 
 use super::event::{Classes, Event};
@@ -111,6 +112,14 @@ impl Effects {
         if self.observed || self.classes.any(Classes::EXPIRED) {
             self.touched.push(Touched { db, what: Happening::Changed(Event::EXPIRED) }, key);
         }
+    }
+
+    pub(super) fn expire_fields(&mut self, db: u32, key: &[u8], fields: &[Bytes]) {
+        self.expired += fields.len() as u64;
+        let mut call: Vec<&[u8]> = vec![b"HDEL", key];
+        call.extend(fields.iter().map(Bytes::as_slice));
+        self.log_call(db, &call);
+        self.touch_uncounted(db, key, Event::hash("hexpired"));
     }
 
     pub(super) fn all(&mut self, db: u32, what: Happening) {

@@ -1,5 +1,6 @@
 //! Databases: keys, their values and deadlines, and what changing them brings about.
 
+mod alarms;
 mod db;
 mod digest;
 mod effects;
@@ -13,6 +14,7 @@ use crate::data::Limits;
 use crate::data::entry::Entry;
 use crate::data::table::{HashKey, Occupied, Table};
 
+use alarms::Alarms;
 use freeze::Freeze;
 
 pub(crate) use db::access_clock;
@@ -29,6 +31,8 @@ pub struct Stats {
     pub misses: u64,
     pub expired: u64,
     pub evicted: u64,
+    /// Fields of hashes.
+    pub expired_fields: u64,
 }
 
 /// All databases.
@@ -59,6 +63,7 @@ pub struct Database {
     pub(crate) table: Table<Entry>,
     /// Where active expiry goes on.
     expiry_from: u64,
+    alarms: Alarms,
 }
 
 impl Database {
@@ -93,7 +98,10 @@ impl Database {
 
 impl Keyspace {
     pub fn new(key: HashKey, databases: usize) -> Self {
-        let database = |id| Database { id: DatabaseId(id), table: Table::new(key), expiry_from: 0 };
+        let database = |id| {
+            let table = Table::new(key);
+            Database { id: DatabaseId(id), alarms: Alarms::like(&table), table, expiry_from: 0 }
+        };
         let dbs = (0..databases as u32).map(database).collect();
         Self {
             dbs,
@@ -131,9 +139,9 @@ impl Keyspace {
         self.dbs.iter().map(|db| db.table.heap_bytes()).sum()
     }
 
-    /// Returns whether any key has a deadline.
+    /// Returns whether any key, or field of a hash, has a deadline.
     pub fn has_volatile(&self) -> bool {
-        self.dbs.iter().any(|db| db.volatile() > 0)
+        self.dbs.iter().any(|db| db.volatile() > 0 || !db.alarms.is_empty())
     }
 
     /// Returns whether a key is there, past its deadline or not.
@@ -151,6 +159,7 @@ impl Keyspace {
     /// there already, or the database is not.
     pub fn load(&mut self, db: u32, entry: Entry) -> bool {
         let Some(db) = self.dbs.get_mut(db as usize) else { return false };
+        db.alarms.set_for(&entry);
         db.table.insert(entry).is_none()
     }
 
@@ -228,6 +237,7 @@ impl Keyspace {
     fn clear_database(&mut self, db: u32) {
         let database = &mut self.dbs[db as usize];
         let table = std::mem::replace(&mut database.table, Table::new(self.limits.secret));
+        database.alarms = Alarms::like(&table);
         if let Some(freeze) = &mut self.freeze {
             freeze.keep_all(database.id, table);
         }
@@ -243,6 +253,14 @@ impl Keyspace {
             });
         }
         due
+    }
+
+    /// Returns keys of hashes that may have fields whose deadline has passed, after looking at about `budget` hashes.
+    pub(crate) fn due_hashes(&mut self, now: Time, budget: usize) -> Vec<(u32, Bytes)> {
+        let due = |(db, database): (usize, &mut Database)| {
+            database.alarms.due(now, budget).into_iter().map(move |key| (db as u32, key))
+        };
+        self.dbs.iter_mut().enumerate().flat_map(due).collect()
     }
 
     pub(crate) fn random(&self, db: u32, random: &mut Random) -> Option<&Entry> {

@@ -117,8 +117,10 @@ fn declared(ty: &str) -> Type {
 fn known(name: &str) -> Type {
     match name {
         "key" | "shardchannel" => Type::Key,
-        "numkeys" | "count" | "seconds" | "milliseconds" | "index" | "start" | "stop" | "end" | "offset"
-        | "decrement" | "cursor" | "rank" | "len" | "maxlen" | "db" | "protover" => Type::Integer,
+        "numkeys" | "numfields" | "count" | "seconds" | "milliseconds" | "index" | "start" | "stop"
+        | "end" | "offset" | "decrement" | "cursor" | "rank" | "len" | "maxlen" | "db" | "protover" => {
+            Type::Integer
+        }
         "unix-time-seconds" | "unix-time-milliseconds" => Type::UnixTime,
         "timeout" | "score" => Type::Double,
         "pattern" => Type::Pattern,

@@ -13,6 +13,8 @@ use crate::support::words::quote;
 
 type Bytes = Vec<u8>;
 
+type Fields = BTreeMap<Bytes, (Bytes, Option<Time>)>;
+
 #[derive(Clone, PartialEq, Debug)]
 enum Value {
     Str(Bytes),
@@ -22,7 +24,8 @@ enum Value {
     SortedSet(Vec<(f64, Bytes)>),
     /// Entries: an id, then fields and values.
     Stream(Vec<Vec<Bytes>>),
-    Hash(BTreeMap<Bytes, Bytes>),
+    /// Values, and when the fields expire.
+    Hash(Fields),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -58,7 +61,9 @@ impl Model {
                 let value = match entry.value() {
                     ValueRef::Str(string) => Value::Str(string.to_vec()),
                     ValueRef::Object(Object::Hash(hash)) => Value::Hash(
-                        hash.iter().map(|pair| (pair.field().to_vec(), pair.value().to_vec())).collect(),
+                        hash.iter()
+                            .map(|pair| (pair.field().to_vec(), (pair.value().to_vec(), pair.deadline)))
+                            .collect(),
                     ),
                     ValueRef::Object(Object::Set(set)) => {
                         Value::Set(set.iter().map(|member| Item::from(member).to_vec()).collect())
@@ -116,7 +121,13 @@ impl Model {
 
     fn forget_late(&mut self) {
         let now = self.now;
-        self.keys.retain(|_, held| held.deadline.is_none_or(|deadline| deadline > now));
+        let ahead = |deadline: Option<Time>| deadline.is_none_or(|deadline| deadline > now);
+        self.keys.retain(|_, held| {
+            if let Value::Hash(fields) = &mut held.value {
+                fields.retain(|_, (_, deadline)| ahead(*deadline));
+            }
+            ahead(held.deadline) && !matches!(&held.value, Value::Hash(fields) if fields.is_empty())
+        });
     }
 
     fn string(&mut self, name: &str, args: &[&[u8]]) -> Option<Told> {
@@ -374,28 +385,33 @@ impl Model {
         let reply = match (name, args) {
             ("HSET" | "HMSET", pairs) => {
                 let before = fields.len();
-                fields.extend(pairs.chunks(2).map(|pair| (pair[0].to_vec(), pair[1].to_vec())));
+                fields.extend(pairs.chunks(2).map(|pair| (pair[0].to_vec(), (pair[1].to_vec(), None))));
                 if name == "HSET" { int((fields.len() - before) as i64) } else { ok() }
             }
             ("HSETNX", [field, value]) => {
                 let free = !fields.contains_key(*field);
-                fields.entry(field.to_vec()).or_insert(value.to_vec());
+                fields.entry(field.to_vec()).or_insert((value.to_vec(), None));
                 int(free.into())
             }
-            ("HGET", [field]) => bulk(fields.get(*field).map(Vec::as_slice)),
-            ("HMGET", names) => list(names.iter().map(|field| bulk(fields.get(*field).map(Vec::as_slice)))),
+            ("HGET", [field]) => bulk(fields.get(*field).map(|(value, _)| value.as_slice())),
+            ("HMGET", names) => {
+                list(names.iter().map(|field| bulk(fields.get(*field).map(|(value, _)| value.as_slice()))))
+            }
             ("HLEN", []) => int(fields.len() as i64),
-            ("HSTRLEN", [field]) => int(fields.get(*field).map_or(0, Vec::len) as i64),
+            ("HSTRLEN", [field]) => int(fields.get(*field).map_or(0, |(value, _)| value.len()) as i64),
             ("HEXISTS", [field]) => int(fields.contains_key(*field).into()),
             ("HDEL", names) => {
                 int(names.iter().filter(|field| fields.remove(**field).is_some()).count() as i64)
             }
             ("HINCRBY", [field, by]) => {
-                let old = fields.get(*field).map_or(Some(0), |value| number(value));
+                let (old, deadline) = match fields.get(*field) {
+                    Some((value, deadline)) => (number(value), *deadline),
+                    None => (Some(0), None),
+                };
                 let Some(new) = old.and_then(|old| old.checked_add(number(by)?)) else {
                     return Some(Told::Refusal);
                 };
-                fields.insert(field.to_vec(), new.to_string().into_bytes());
+                fields.insert(field.to_vec(), (new.to_string().into_bytes(), deadline));
                 int(new)
             }
             _ => return None,
@@ -642,7 +658,7 @@ impl Model {
         }
     }
 
-    fn fields(&self, key: &[u8]) -> Result<BTreeMap<Bytes, Bytes>, Told> {
+    fn fields(&self, key: &[u8]) -> Result<Fields, Told> {
         match self.at(key).map(|held| &held.value) {
             Some(Value::Hash(fields)) => Ok(fields.clone()),
             Some(_) => Err(Told::Refusal),

@@ -175,7 +175,7 @@ impl Drawing<'_> {
             for _ in 0..times {
                 self.one(&node.what);
             }
-            if let (true, Some(at)) = (node.repeated && is_key(&node.what), self.count) {
+            if let (true, Some(at)) = (node.repeated, self.count) {
                 self.args[at] = times.to_string().into_bytes();
                 self.count = None;
             }
@@ -190,7 +190,7 @@ impl Drawing<'_> {
                 self.sequence(way);
             }
             What::Value { name, ty } => {
-                if *name == "numkeys" {
+                if matches!(*name, "numkeys" | "numfields") {
                     self.count = Some(self.args.len());
                 }
                 let value = self.value(name, *ty);
@@ -275,13 +275,5 @@ impl Drawing<'_> {
 
     fn pick(&mut self, texts: &[&str]) -> Vec<u8> {
         texts[self.random.below(texts.len() as u64) as usize].as_bytes().to_vec()
-    }
-}
-
-fn is_key(what: &What) -> bool {
-    match what {
-        What::Value { ty, .. } => *ty == Type::Key,
-        What::Group(ways) | What::Optional(ways) => ways.iter().flatten().any(|node| is_key(&node.what)),
-        What::Word(_) => false,
     }
 }

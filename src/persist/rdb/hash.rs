@@ -206,3 +206,83 @@ pub(super) fn save(
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::table::HashKey;
+
+    fn limits(entries: usize) -> Limits {
+        let mut limits = Limits::new(HashKey(1, 2));
+        limits.hash.entries = entries;
+        limits
+    }
+
+    /// Reads a hash; returns its fields, values and deadlines in milliseconds, in order.
+    fn read(kind: u8, bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>, Option<u64>)>> {
+        let mut input = Input { bytes, at: 0 };
+        let mut builder = Builder::begin(kind, &mut input).ok()?;
+        while !builder.is_whole() {
+            builder.item(&mut input, &limits(512)).ok()?;
+        }
+        assert_eq!(input.at, bytes.len());
+        let Some(Object::Hash(hash)) = builder.finish() else { return None };
+        let pairs = hash
+            .iter()
+            .map(|pair| (pair.field().to_vec(), pair.value().to_vec(), pair.deadline.map(Time::millis)));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_unstable();
+        Some(pairs)
+    }
+
+    #[test]
+    fn every_form_with_deadlines_is_read() {
+        let expected =
+            Some(vec![(b"a".to_vec(), b"1".to_vec(), None), (b"b".to_vec(), b"2".to_vec(), Some(5_000))]);
+        let run: Run = [b"a", b"1", b"0"].into_iter().map(|bytes| Entry::new(bytes)).collect();
+        let mut run = run;
+        [Entry::Bytes(b"b"), Entry::Int(2), Entry::Int(5_000)].iter().for_each(|entry| run.push(*entry));
+        let mut listpack = vec![];
+        run.write_listpack(&mut listpack);
+        let listpack = [&[listpack.len() as u8][..], &listpack].concat();
+        let since = 4_000u64.to_le_bytes();
+        // 5,000 in 14 bits, and the 1,001 that it is after the moment in front.
+        assert_eq!(read(22, b"\x02\x00\x01a\x011\x53\x88\x01b\x012"), expected);
+        assert_eq!(read(23, &listpack), expected);
+        assert_eq!(read(24, &[&since, &b"\x02\x00\x01a\x011\x43\xe9\x01b\x012"[..]].concat()), expected);
+        assert_eq!(read(25, &[&since[..], &listpack].concat()), expected);
+        // A field that comes twice, one without a deadline beside it, and one whose deadline is negative.
+        assert_eq!(read(22, b"\x02\x00\x01a\x011\x00\x01a\x012"), None);
+        assert_eq!(read(23, b"\x0b\x0b\0\0\0\x02\0\x01\x01\x01\x01\xff"), None);
+        assert_eq!(read(23, b"\x0e\x0e\0\0\0\x03\0\x01\x01\x01\x01\xdf\xff\x02\xff"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (entries, timed) in [(512, false), (512, true), (10, false), (10, true)] {
+            let (limits, mut hash) = (limits(entries), Hash::default());
+            for n in 0..300u64 {
+                let lifetime = match n % 3 {
+                    0 if timed => Lifetime::Until(Time::from_millis(7_000_000 + n * n)),
+                    _ => Lifetime::Forever,
+                };
+                hash.set(format!("field {n}").as_bytes(), &n.to_le_bytes(), lifetime, &limits);
+            }
+            let (mut encoder, mut out, mut begun) = (Encoder::new(true), vec![], None);
+            loop {
+                let limit = out.len() + 500;
+                begun = save(&hash, begun, limit, &mut encoder, &mut out);
+                if begun.is_none() {
+                    break;
+                }
+            }
+            let mut expected: Vec<_> = hash
+                .iter()
+                .map(|pair| (pair.field().to_vec(), pair.value().to_vec(), pair.deadline.map(Time::millis)))
+                .collect();
+            expected.sort_unstable();
+            assert_eq!(kind_of(&hash) == kind::HASH_TIMED, timed);
+            assert_eq!(read(kind_of(&hash), &out), Some(expected));
+        }
+    }
+}
