@@ -526,9 +526,9 @@ export interface Commands<S = string> {
   /** Returns the scores of several members. `ZMSCORE key member...` */
   zmscore(key: Key, ...members: (Value | readonly Value[])[]): (number | null)[];
   /** Takes the member with the highest score out of a sorted set, or the last few. `ZPOPMAX key [count]` */
-  zpopmax(key: Key, count?: Numeric): [member: S?, score: number?] | [member: S, score: number][];
+  zpopmax(key: Key, count?: Numeric): [S?, number?] | [member: S, score: number][];
   /** Takes the member with the lowest score out of a sorted set, or the first few. `ZPOPMIN key [count]` */
-  zpopmin(key: Key, count?: Numeric): [member: S?, score: number?] | [member: S, score: number][];
+  zpopmin(key: Key, count?: Numeric): [S?, number?] | [member: S, score: number][];
   /** Returns a random member of a sorted set, or several of them. `ZRANDMEMBER key [count [WITHSCORES]]` */
   zrandmember(key: Key, ...args: Argument[]): S | null | S[] | [member: S, score: number][];
   /** Returns the members of a sorted set in a range. `ZRANGE key start:string stop:string [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]` */

@@ -412,7 +412,7 @@ command! {
     /// 3) "dust"
     /// 4) "3"
     /// ```
-    ZPOPMIN("key [count]") -> "[member: string?, score: number?] | [member: string, score: number][]";
+    ZPOPMIN("key [count]") -> "[string?, number?] | [member: string, score: number][]";
     flags WRITE | FAST;
     keys RW | ACCESS | DELETE;
     since "5.0.0";
@@ -436,7 +436,7 @@ command! {
     /// 1) "dust"
     /// 2) "3"
     /// ```
-    ZPOPMAX("key [count]") -> "[member: string?, score: number?] | [member: string, score: number][]";
+    ZPOPMAX("key [count]") -> "[string?, number?] | [member: string, score: number][]";
     flags WRITE | FAST;
     keys RW | ACCESS | DELETE;
     since "5.0.0";
