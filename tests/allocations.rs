@@ -23,8 +23,13 @@ const ROUNDS: usize = 100;
 const WARM_UP: usize = 300;
 
 /// What is promised, whatever the table says.
-const PROMISED: &[(&str, u64)] =
-    &[("GET short{i}", 0), ("INCR number{i}", 0), ("SET short{i} other", 0), ("SET new{i} value", 1)];
+const PROMISED: &[(&str, u64)] = &[
+    ("GET short{i}", 0),
+    ("INCR number{i}", 0),
+    ("SET short{i} other", 0),
+    ("SET new{i} value", 1),
+    ("ZADD large {i}.5 member:{i}", 2),
+];
 
 /// A call, with `{i}` for the number of its round, and what is done before each round.
 struct Row {
@@ -78,6 +83,16 @@ const ROWS: &[Row] = &[
     row("LINDEX list{i} 1", &["RPUSH list{i} a b c"]),
     row("LRANGE list{i} 0 -1", &["RPUSH list{i} a b c"]),
     row("LMOVE list{i} to{i} LEFT RIGHT", &["RPUSH list{i} a b c", "RPUSH to{i} d"]),
+    row("ZADD set{i} 3 c", &["ZADD set{i} 1 a 2 b"]),
+    row("ZADD set{i} 3 a", &["ZADD set{i} 1 a 2 b"]),
+    row("ZADD new{i} 1 a", &[]),
+    row("ZADD large {i}.5 member:{i}", &["ZADD large {i} other:{i}"]),
+    row("ZINCRBY large 7 other:{i}", &["ZADD large {i} other:{i}"]),
+    row("ZREM large other:{i}", &["ZADD large {i} other:{i} 5 more:{i}"]),
+    row("ZSCORE set{i} b", &["ZADD set{i} 1 a 2 b"]),
+    row("ZRANK large other:{i}", &["ZADD large {i} other:{i}"]),
+    row("ZRANGE set{i} 0 -1 WITHSCORES", &["ZADD set{i} 1 a 2 b"]),
+    row("ZPOPMIN set{i}", &["ZADD set{i} 1 a 2 b"]),
     row("GET list{i}", &["RPUSH list{i} a"]),
     row("PUBLISH channel message", &[]),
     Row { call: "SET short{i} other", before: &["SET short{i} value"], logged: true },

@@ -195,6 +195,67 @@ const HASHES: &str = "\
   HDEL h a
 ";
 
+const SORTED_SETS: &str = "\
+> ZADD z NX CH 1 a 2 b 3 c 4 d 5 e 6 f
+  ZADD z NX CH 1 a 2 b 3 c 4 d 5 e 6 f
+> ZADD z 1 a
+> ZADD z INCR 1 a
+  ZADD z INCR 1 a
+> ZINCRBY z 1.5 a
+  ZINCRBY z 1.5 a
+> ZPOPMIN z
+  ZPOPMIN z
+> ZPOPMAX z 1
+  ZPOPMAX z 1
+> ZPOPMAX z 0
+> ZMPOP 2 x z MIN
+  ZPOPMIN z 1
+> ZMPOP 1 z MAX COUNT 100
+  ZPOPMAX z 3
+> ZADD z 1 a 2 b
+  ZADD z 1 a 2 b
+> BZPOPMIN x z 0
+  ZPOPMIN z
+> BZMPOP 0 1 z MAX COUNT 5
+  ZPOPMAX z 1
+
+b> BZPOPMAX z 0
+> ZADD z 7 s
+  ZADD z 7 s
+  ZPOPMAX z
+b> BZMPOP 0 1 z MIN COUNT 9
+> ZADD z 7 s 8 t
+  ZADD z 7 s 8 t
+  ZPOPMIN z 2
+
+> ZADD z 1 a 2 b
+  ZADD z 1 a 2 b
+> ZUNIONSTORE u 1 z WEIGHTS 2
+  ZUNIONSTORE u 1 z WEIGHTS 2
+> ZRANGESTORE r z 0 0
+  ZRANGESTORE r z 0 0
+> ZRANGESTORE r z 9 9
+  ZRANGESTORE r z 9 9
+> ZRANGESTORE r z 9 9
+> ZREMRANGEBYSCORE z 1 1
+  ZREMRANGEBYSCORE z 1 1
+> ZREMRANGEBYSCORE z 1 1
+> ZREM z nobody
+> ZRANDMEMBER z 1
+
+> GEOADD g NX CH 13.361389 38.115556 Palermo
+  zadd g NX CH 3479099956230698 Palermo
+> GEOADD g 13.361389 38.115556 Palermo
+> GEOSEARCHSTORE h g FROMLONLAT 13 38 BYRADIUS 100 km
+  GEOSEARCHSTORE h g FROMLONLAT 13 38 BYRADIUS 100 km
+> GEORADIUS g 13 38 100 km STORE h
+  GEORADIUS g 13 38 100 km STORE h
+> GEORADIUS g 13 38 100 km
+> ZINTERSTORE h 1 nothing
+  ZINTERSTORE h 1 nothing
+> ZINTERSTORE h 1 nothing
+";
+
 const SETS: &str = "\
 > SADD s a b
   SADD s a b
@@ -246,6 +307,11 @@ fn hashes_are_logged_as_what_came_of_a_call() {
 #[test]
 fn sets_are_logged_as_what_came_of_a_call() {
     assert_eq!(played(SETS), SETS);
+}
+
+#[test]
+fn sorted_sets_are_logged_as_what_came_of_a_call() {
+    assert_eq!(played(SORTED_SETS), SORTED_SETS);
 }
 
 /// Plays the calls of a text; returns it with what they really log.

@@ -320,13 +320,13 @@ impl<'a> Query<'a> {
 
     /// Returns the ranks of what is found.
     fn ranks(&self, set: &SortedSet) -> Range<usize> {
-        let found = match (&self.bounds, self.from) {
-            (Bounds::Rank(..), Side::Tail) => {
-                let ranks = self.bounds.ranks(set);
-                set.len() - ranks.end..set.len() - ranks.start
-            }
-            (bounds, _) => bounds.ranks(set),
-        };
+        let found = self.bounds.ranks(set);
+        if let Bounds::Rank(..) = self.bounds {
+            return match self.from {
+                Side::Head => found,
+                Side::Tail => set.len() - found.end..set.len() - found.start,
+            };
+        }
         // To a negative offset Redis counts down for ever.
         let passed = usize::try_from(self.offset).map_or(found.len(), |offset| offset.min(found.len()));
         let taken = (found.len() - passed).min(self.most.unwrap_or(usize::MAX));

@@ -6,7 +6,9 @@ use crate::base::number::{parse_float, parse_int};
 use crate::command;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::limits::Limits;
+use crate::data::list::Item;
 use crate::data::object::Object;
+use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::engine::{Call, Family};
 use crate::resp::{Error, Options, Result};
@@ -251,14 +253,17 @@ fn combine(call: &mut Call<'_>, operation: Operation, to: To) -> Result {
         })
         .collect();
     let limits = &call.db.limits;
-    let result = match operation {
+    let mut result = match operation {
         Operation::Union => union(sources, &how, limits),
         Operation::Intersection => intersection(sources, &how, limits),
         Operation::Difference => difference(&sources, limits),
     };
     match to {
         To::Client => write_members(&mut call.reply, result.iter(), how.with_scores),
-        To::Key(event) => store(call, call.args.at(1), result, event),
+        To::Key(event) => {
+            result.pack(limits);
+            store(call, call.args.at(1), result, event);
+        }
         To::Count => call.reply.len(result.len()),
     }
     Ok(())
@@ -339,6 +344,8 @@ fn number(score: f64) -> f64 {
 enum Source<'a> {
     None,
     Sorted(&'a SortedSet),
+    /// Whose members have the score 1.
+    Plain(&'a Set),
 }
 
 /// A source, and what its scores are multiplied by.
@@ -352,6 +359,7 @@ impl<'a> Source<'a> {
     fn of(entry: &'a Entry) -> Option<Self> {
         match entry.value() {
             ValueRef::Object(Object::SortedSet(set)) => Some(Self::Sorted(set)),
+            ValueRef::Object(Object::Set(set)) => Some(Self::Plain(set)),
             _ => None,
         }
     }
@@ -360,6 +368,7 @@ impl<'a> Source<'a> {
         match self {
             Self::None => 0,
             Self::Sorted(set) => set.len(),
+            Self::Plain(set) => set.len(),
         }
     }
 
@@ -367,6 +376,7 @@ impl<'a> Source<'a> {
         match self {
             Self::None => None,
             Self::Sorted(set) => set.score(member),
+            Self::Plain(set) => set.has(member).then_some(1.0),
         }
     }
 
@@ -375,6 +385,7 @@ impl<'a> Source<'a> {
         match self {
             Self::None => {}
             Self::Sorted(set) => _ = set.iter().all(|(member, score)| visit(&member, score)),
+            Self::Plain(set) => _ = set.iter().all(|member| visit(&Item::from(member), 1.0)),
         }
     }
 }
@@ -382,7 +393,7 @@ impl<'a> Source<'a> {
 fn union(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSet {
     // Sums of floats depend on the order, which in Redis is that of size.
     sources.sort_by_key(|one| one.source.len());
-    let mut result = SortedSet::new();
+    let mut result = SortedSet::unpacked(limits);
     for Weighted { source, weight } in sources {
         source.visit(&mut |member, score| {
             let score = number(weight * score);
@@ -396,7 +407,7 @@ fn union(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSe
 
 fn intersection(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSet {
     sources.sort_by_key(|one| one.source.len());
-    let mut result = SortedSet::new();
+    let mut result = SortedSet::unpacked(limits);
     let Some((first, others)) = sources.split_first() else { return result };
     first.source.visit(&mut |member, score| {
         let sum = others.iter().try_fold(number(first.weight * score), |sum, other| {
@@ -411,7 +422,7 @@ fn intersection(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> S
 }
 
 fn difference(sources: &[Weighted<'_>], limits: &Limits) -> SortedSet {
-    let mut result = SortedSet::new();
+    let mut result = SortedSet::unpacked(limits);
     let Some((first, others)) = sources.split_first() else { return result };
     let all: usize = sources.iter().map(|one| one.source.len()).sum();
     // Looking in the others stops early; it is the better way unless they are much smaller.

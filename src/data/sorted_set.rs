@@ -49,6 +49,25 @@ impl SortedSet {
         Self { form: Form::Packed(Run::default()) }
     }
 
+    /// Returns a set without members that stays in the large form until it is packed: it keeps the sign of zeros.
+    pub fn unpacked(limits: &Limits) -> Self {
+        let mut set = Self::new();
+        set.unpack(limits);
+        set
+    }
+
+    /// Changes to the small form, if the set is small enough.
+    pub fn pack(&mut self, limits: &Limits) {
+        let Form::Ranked(ranked) = &self.form else { return };
+        let longest = self.iter().map(|(member, _)| member.len()).max().unwrap_or(0);
+        if ranked.ranks.len() > limits.sorted_set.entries || longest > limits.sorted_set.bytes {
+            return;
+        }
+        let mut run = Run::default();
+        self.iter().for_each(|(member, score)| push_packed(&mut run, &member, score));
+        self.form = Form::Packed(run);
+    }
+
     /// Returns the number of members.
     pub fn len(&self) -> usize {
         match &self.form {
@@ -242,7 +261,7 @@ impl Ranked {
             }
         };
         match old {
-            Some(old) if old == score => return Some(old),
+            Some(old) if old.to_bits() == score.to_bits() => return Some(old),
             Some(old) => _ = self.ranks.remove(self.rank_of(old, member)),
             None => self.member_bytes += Member::heap_bytes(member.len()),
         }
@@ -273,9 +292,21 @@ fn insert_packed(run: &mut Run, member: &[u8], score: f64) {
     {
         place = run.next(run.next(place));
     }
-    run.insert(place, Entry::new(member));
     let text = format_float(score);
-    run.insert(run.next(place), whole(score).map_or(Entry::Bytes(&text), Entry::Int));
+    run.insert(place, Entry::new(member));
+    run.insert(run.next(place), score_entry(score, &text));
+}
+
+/// Puts a member behind all others.
+fn push_packed(run: &mut Run, member: &[u8], score: f64) {
+    let text = format_float(score);
+    run.push(Entry::new(member));
+    run.push(score_entry(score, &text));
+}
+
+/// Returns what stands for a score that is printed as `text`.
+fn score_entry(score: f64, text: &[u8]) -> Entry<'_> {
+    whole(score).map_or(Entry::Bytes(text), Entry::Int)
 }
 
 /// Returns a score as an integer, if Redis packs it as one: not beyond half of what integers reach. The negative zero
@@ -434,16 +465,12 @@ mod tests {
                 let member = if random.below(4) == 0 { known(random) } else { member(random) };
                 let score = score(random);
                 let old = model.iter().position(|(other, _)| *other == member);
-                // An equal score leaves the old one, which may be the other zero.
-                let same = old.is_some_and(|at| model[at].1 == score);
                 let before = old.map(|at| model[at].1);
                 assert_eq!(set.insert(&member, score, limits), before);
-                if !same {
-                    old.map(|at| model.remove(at));
-                    let new = (member, score);
-                    let at = model.partition_point(|other| order(other, &new).is_lt());
-                    model.insert(at, new);
-                }
+                old.map(|at| model.remove(at));
+                let new = (member, score);
+                let at = model.partition_point(|other| order(other, &new).is_lt());
+                model.insert(at, new);
             }
             5..7 => {
                 let member = known(random);
@@ -485,6 +512,8 @@ mod tests {
                 }
             }
             let copy = set.clone();
+            set.pack(&limits);
+            check(&set, &model);
             set.remove_range(0..set.len());
             assert!(set.is_empty());
             check(&copy, &model);
