@@ -12,6 +12,8 @@ mod debug;
 mod debug_protocol;
 mod dump;
 mod expiry;
+mod geo;
+mod geo_search;
 mod hash;
 mod hash_expiry;
 mod hyperloglog;
@@ -58,6 +60,8 @@ pub const ALL: &[&Family] = &[
     &debug::DEBUG_FAMILY,
     &dump::DUMP_FAMILY,
     &expiry::EXPIRY,
+    &geo::GEO,
+    &geo_search::GEO_SEARCH,
     &hash::HASH,
     &hash_expiry::HASH_EXPIRY,
     &hyperloglog::HYPERLOGLOG,

@@ -10,7 +10,7 @@ use crate::data::list::Side;
 use crate::data::sorted_set::{Members, SortedSet};
 use crate::engine::{Call, Family};
 use crate::keyspace::{Db, Event};
-use crate::resp::{Error, Options, Protocol, Reply, Result};
+use crate::resp::{Args, Error, Options, Protocol, Reply, Result};
 use crate::spec::Categories;
 
 use super::key;
@@ -64,7 +64,7 @@ command! {
 }
 
 fn zadd(call: &mut Call<'_>) -> Result {
-    add(call, Rules::default())
+    add(call, call.args, Rules::default()).map(drop)
 }
 
 command! {
@@ -87,12 +87,12 @@ command! {
 }
 
 fn zincrby(call: &mut Call<'_>) -> Result {
-    add(call, Rules { incr: true, ..Rules::default() })
+    add(call, call.args, Rules { incr: true, ..Rules::default() }).map(drop)
 }
 
 /// What ZADD may do.
 #[derive(Default)]
-struct Rules {
+pub(super) struct Rules {
     nx: bool,
     xx: bool,
     gt: bool,
@@ -147,10 +147,11 @@ impl Rules {
     }
 }
 
-fn add(call: &mut Call<'_>, mut rules: Rules) -> Result {
-    let mut options = call.args.options(2);
+/// Runs ZADD with these arguments; returns whether anything has changed.
+pub(super) fn add(call: &mut Call<'_>, args: Args<'_>, mut rules: Rules) -> Result<bool> {
+    let mut options = args.options(2);
     while rules.take(&mut options) {}
-    let (key, pairs) = (call.args.at(1), call.args.from(call.args.len() - options.len()));
+    let (key, pairs) = (args.at(1), args.from(options.position()));
     if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
@@ -186,7 +187,7 @@ fn add(call: &mut Call<'_>, mut rules: Rules) -> Result {
         (true, None) => call.reply.null(),
         (false, _) => call.reply.int(if rules.ch { changed } else { added }),
     }
-    Ok(())
+    Ok(changed > 0)
 }
 
 command! {

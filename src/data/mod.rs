@@ -3,6 +3,7 @@
 pub mod bits;
 mod chunk;
 pub mod entry;
+pub mod geohash;
 pub mod hash;
 pub mod hyperloglog;
 pub mod id_map;

@@ -111,6 +111,11 @@ impl<'a> Options<'a> {
         self.at
     }
 
+    /// Passes over as many arguments.
+    pub fn skip(&mut self, count: usize) {
+        self.at += count;
+    }
+
     /// Returns how many arguments are left.
     pub fn len(&self) -> usize {
         self.args.len().saturating_sub(self.at)

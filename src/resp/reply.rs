@@ -1,6 +1,7 @@
 //! Replies, written straight into a client's output in the protocol it speaks.
 
 use crate::base::append::append;
+use crate::base::long_double::LongDouble;
 use crate::base::number;
 
 use super::Error;
@@ -81,6 +82,15 @@ impl<'a> Reply<'a> {
 
     pub fn double(&mut self, n: f64) {
         let text = number::format_float(n);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(&text),
+            Protocol::Resp3 => self.line(b',', &text),
+        }
+    }
+
+    /// Writes a double in digits without an exponent: a coordinate.
+    pub fn plain_double(&mut self, n: f64) {
+        let text = LongDouble::from(n).format();
         match self.protocol {
             Protocol::Resp2 => self.bulk(&text),
             Protocol::Resp3 => self.line(b',', &text),
