@@ -130,6 +130,7 @@ fn set(call: &mut Call<'_>) -> Result {
     }
     call.db.effects.classes = config.event_classes();
     call.db.keyspace_mut().limits = config.limits(call.shared.hash_key);
+    call.db.keyspace_mut().usage = config.usage();
     call.shared.config = config;
     if changed.contains(&"requirepass") {
         call.shared.acl.set_password(call.shared.config.requirepass.as_bytes());

@@ -22,6 +22,7 @@ mod latency;
 mod lcs;
 mod list;
 mod list_blocking;
+mod memory;
 mod monitor;
 mod object;
 mod persistence;
@@ -70,6 +71,7 @@ pub const ALL: &[&Family] = &[
     &lcs::LCS_FAMILY,
     &list::LIST,
     &list_blocking::LIST_BLOCKING,
+    &memory::MEMORY_FAMILY,
     &monitor::MONITOR_FAMILY,
     &object::OBJECT_FAMILY,
     &persistence::PERSISTENCE,

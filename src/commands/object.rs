@@ -3,7 +3,7 @@
 use crate::command;
 use crate::data::entry::{Entry, Str, ValueRef};
 use crate::engine::{Call, Family};
-use crate::keyspace::access_clock;
+use crate::keyspace::{Usage, idle_seconds};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
@@ -83,13 +83,17 @@ command! {
 }
 
 fn frequency(call: &mut Call<'_>) -> Result {
-    if call.db.entry(call.args.at(2)).is_some() {
-        return Err(Error::Text(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-             switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        ));
+    let (usage, now) = (call.db.usage, call.db.now);
+    match call.db.entry(call.args.at(2)) {
+        None => call.reply.null(),
+        Some(_) if usage == Usage::Lately => {
+            return Err(Error::Text(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+                 switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        Some(entry) => call.reply.int(usage.count(entry.clock(), now).into()),
     }
-    call.reply.null();
     Ok(())
 }
 
@@ -113,10 +117,16 @@ command! {
 }
 
 fn idle_time(call: &mut Call<'_>) -> Result {
-    let now = access_clock(call.db.now);
+    let (usage, now) = (call.db.usage, call.db.now);
     match call.db.entry(call.args.at(2)) {
-        Some(entry) => call.reply.int(i64::from(now.wrapping_sub(entry.clock()) & 0x00FF_FFFF)),
         None => call.reply.null(),
+        Some(entry) if usage == Usage::Lately => call.reply.int(idle_seconds(entry.clock(), now).into()),
+        Some(_) => {
+            return Err(Error::Text(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+                 between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
     }
     Ok(())
 }
@@ -141,8 +151,9 @@ command! {
 }
 
 fn references(call: &mut Call<'_>) -> Result {
+    let shares = call.shared.config.shares_integers();
     match call.db.entry(call.args.at(2)).map(Entry::value) {
-        Some(ValueRef::Str(Str::Int(0..10_000))) => call.reply.int(i64::from(i32::MAX)),
+        Some(ValueRef::Str(Str::Int(0..10_000))) if shares => call.reply.int(i64::from(i32::MAX)),
         Some(_) => call.reply.int(1),
         None => call.reply.null(),
     }

@@ -44,6 +44,16 @@ impl Engine {
                         continue;
                     }
                     client.session.unread = input.len() - start;
+                    self.shared.out_of_memory = false;
+                    if self.shared.excess() > 0 {
+                        self.shared.clients.check_in(client);
+                        self.make_room(now);
+                        self.shared.measure.begin();
+                        match self.shared.clients.check_out(from) {
+                            Some(settled) => client = settled,
+                            None => return input.len(),
+                        }
+                    }
                     self.run(&mut client, args, now);
                     if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
                         self.shared.clients.check_in(client);
@@ -84,6 +94,7 @@ impl Engine {
 
     /// Runs one command whose arguments are already apart. Nothing happens while the client waits.
     pub fn execute(&mut self, from: SessionId, args: Args<'_>, now: Time) {
+        self.make_room(now);
         let Some(mut client) = self.shared.clients.check_out(from) else { return };
         client.session.active = now;
         self.shared.measure.begin();

@@ -1,6 +1,7 @@
 //! Clients, described as CLIENT LIST shows them.
 
 use super::call::Call;
+use super::memory::bytes_of;
 use super::pubsub::Way;
 use super::session::Session;
 use super::shared::Shared;
@@ -14,12 +15,12 @@ const FIRST_BUFFER: usize = 16 * 1024;
 impl Call<'_> {
     /// Describes a client as CLIENT LIST does, in a line without its end; `output` bytes wait to be sent to it.
     pub fn describe(&self, session: &Session, output: usize) -> String {
-        let args = if session.id == self.session.id { bytes_of(self.args) } else { 0 };
+        let args = if session.id == self.session.id { arg_bytes(self.args) } else { 0 };
         self.shared.describe(session, output, args, self.db.now)
     }
 }
 
-fn bytes_of(args: Args<'_>) -> usize {
+fn arg_bytes(args: Args<'_>) -> usize {
     args.iter().map(<[u8]>::len).sum()
 }
 
@@ -30,7 +31,7 @@ impl Shared {
         let multi = session.transaction.as_ref().map_or(-1, |transaction| transaction.queue.len() as i64);
         let queued: usize =
             session.transaction.iter().flat_map(|t| &t.queue).map(|args| args.heap_bytes()).sum();
-        let args = session.waiting.as_ref().map_or(args, |waiting| bytes_of(waiting.args.as_args()));
+        let args = session.waiting.as_ref().map_or(args, |waiting| arg_bytes(waiting.args.as_args()));
         let (first, list) = if output > FIRST_BUFFER { (0, output) } else { (output, 0) };
         let redirect = match &session.tracking {
             Some(tracking) => tracking.redirect.map_or(0, |id| id.0 as i64),
@@ -55,7 +56,7 @@ impl Shared {
             session.subscriptions.of(Way::Shard).len(),
             session.unread(),
             u8::from(list > 0),
-            size_of::<Session>() + output + queued + args + session.unread(),
+            bytes_of(session, output) + args,
             if output > 0 { "rw" } else { "r" },
             text(&self.acl.user(session.user).name),
             if session.protocol == Protocol::Resp3 { 3 } else { 2 },

@@ -101,6 +101,9 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     if !call.shared.acl.may_everything(call.session.user) {
         authorize(call, place)?;
     }
+    if call.shared.out_of_memory {
+        call.refuse_without_memory(name, flags)?;
+    }
     if flags.has(Flags::WRITE)
         && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
     {

@@ -11,6 +11,8 @@ pub struct Host {
     pub config_file: String,
     pub multiplexing_api: &'static str,
     pub allocator: &'static str,
+    /// Tells how many bytes are allocated at any moment, where somebody counts.
+    pub gauge: Option<fn() -> u64>,
     /// Bytes allocated now, when the engine was empty, and at the most.
     pub used_memory: u64,
     pub startup_memory: u64,
@@ -26,6 +28,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// Returns how many bytes are allocated: now, where somebody counts, otherwise when the host last said it.
+    pub fn used(&self) -> u64 {
+        self.gauge.map_or(self.used_memory, |gauge| gauge())
+    }
+
     /// Says how much is allocated now; the peak follows.
     pub fn set_used_memory(&mut self, bytes: u64) {
         self.used_memory = bytes;

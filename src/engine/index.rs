@@ -104,6 +104,12 @@ impl Index {
         self.lists.iter().map(|(name, list)| (name, list.as_slice()))
     }
 
+    /// Estimates the memory that the lists take.
+    pub fn heap_bytes(&self) -> usize {
+        let slot = size_of::<(Bytes, Vec<SessionId>)>() + size_of::<SessionId>();
+        self.lists.capacity() * slot + self.lists.keys().map(|name| name.len()).sum::<usize>()
+    }
+
     pub fn clear(&mut self) {
         self.lists.clear();
     }

@@ -116,22 +116,29 @@ fn clients(text: &mut String, source: &Source<'_>) {
     );
 }
 
+/// Returns a part of a whole in per cent; 0 of nothing.
+pub fn percent_of(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole.max(1) as f64
+}
+
 fn memory(text: &mut String, source: &Source<'_>) {
     let shared = source.shared;
     let host = &shared.host;
     let overhead = host.startup_memory + source.keyspace.table_bytes() as u64;
-    let dataset = host.used_memory.saturating_sub(overhead);
-    let net = host.used_memory.saturating_sub(host.startup_memory).max(1);
-    let percent = |part: u64, whole: u64| fixed(part as f64 * 100.0 / whole.max(1) as f64, 2) + "%";
+    let (used, clients, replicas) = (host.used(), shared.client_bytes(), shared.replica_bytes());
+    let overhead = overhead + clients + replicas;
+    let dataset = used.saturating_sub(overhead);
+    let net = used.saturating_sub(host.startup_memory).max(1);
+    let percent = |part: u64, whole: u64| fixed(percent_of(part, whole), 2) + "%";
     let maxmemory = shared.config.maxmemory.get();
     fields!(text,
-        "used_memory": host.used_memory,
-        "used_memory_human": human(host.used_memory),
+        "used_memory": used,
+        "used_memory_human": human(used),
         "used_memory_rss": host.resident_memory,
         "used_memory_rss_human": human(host.resident_memory),
-        "used_memory_peak": host.peak_memory,
-        "used_memory_peak_human": human(host.peak_memory),
-        "used_memory_peak_perc": percent(host.used_memory, host.peak_memory),
+        "used_memory_peak": host.peak_memory.max(used),
+        "used_memory_peak_human": human(host.peak_memory.max(used)),
+        "used_memory_peak_perc": percent(used, host.peak_memory.max(used)),
         "used_memory_overhead": overhead,
         "used_memory_startup": host.startup_memory,
         "used_memory_dataset": dataset,
@@ -141,7 +148,15 @@ fn memory(text: &mut String, source: &Source<'_>) {
         "maxmemory": maxmemory,
         "maxmemory_human": human(maxmemory),
         "maxmemory_policy": (Config::parameter("maxmemory-policy").expect("a parameter").get)(&shared.config),
-        "mem_fragmentation_ratio": fixed(host.resident_memory as f64 / host.used_memory.max(1) as f64, 2),
+        "mem_fragmentation_ratio": fixed(host.resident_memory as f64 / used.max(1) as f64, 2),
+        "mem_fragmentation_bytes": host.resident_memory as i64 - used as i64,
+        "mem_not_counted_for_evict": replicas,
+        "mem_replication_backlog": 0,
+        "mem_total_replication_buffers": replicas,
+        "mem_clients_slaves": replicas,
+        "mem_clients_normal": clients,
+        "mem_cluster_links": 0,
+        "mem_aof_buffer": 0,
         "mem_allocator": host.allocator,
         "active_defrag_running": 0,
         "lazyfree_pending_objects": 0,
@@ -242,7 +257,9 @@ fn stats(text: &mut String, source: &Source<'_>) {
         "expired_stale_perc": "0.00",
         "expired_time_cap_reached_count": 0,
         "evicted_keys": keyspace.stats.evicted,
-        "evicted_clients": 0,
+        "evicted_clients": measure.evicted_clients,
+        "total_eviction_exceeded_time": 0,
+        "current_eviction_exceeded_time": 0,
         "keyspace_hits": keyspace.stats.hits,
         "keyspace_misses": keyspace.stats.misses,
         "pubsub_channels": shared.pubsub.of(Way::Channel).len(),

@@ -18,6 +18,8 @@ pub struct Measure {
     pub bytes_out: u64,
     pub unexpected_errors: u64,
     pub query_buffer_disconnections: u64,
+    /// Clients disconnected because of `maxmemory-clients`.
+    pub evicted_clients: u64,
     pub output_buffer_disconnections: u64,
     /// How often each error code was answered, sorted by code.
     pub errors: Vec<(Box<str>, u64)>,

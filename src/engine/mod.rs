@@ -14,6 +14,7 @@ pub mod index;
 pub mod info;
 pub mod latency;
 pub mod measure;
+mod memory;
 pub mod monitor;
 pub mod pause;
 pub mod persistence;
@@ -106,6 +107,7 @@ impl Engine {
             readers: tracking::Readers::new(key),
             pause: pause::Pause::default(),
             monitors: vec![],
+            out_of_memory: false,
             measure: measure::Measure::default(),
             slow_log: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
@@ -122,6 +124,7 @@ impl Engine {
         };
         let mut keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
         keyspace.limits = shared.config.limits(key);
+        keyspace.usage = shared.config.usage();
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
         Self { shared, keyspace, effects, logging: false, last_cron: Time::default() }

@@ -87,7 +87,7 @@ impl Call<'_> {
 }
 
 /// Returns what the commands of the client's transaction do, together.
-fn queued_flags(table: &Table, session: &Session) -> Flags {
+pub(super) fn queued_flags(table: &Table, session: &Session) -> Flags {
     let calls = session.transaction.iter().flat_map(|transaction| &transaction.queue);
     let places = calls.filter_map(|args| table.find(args.as_args()));
     places.fold(Flags::NONE, |flags, place| flags | table.at(place).command.spec.flags)

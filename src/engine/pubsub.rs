@@ -66,6 +66,11 @@ impl Subscriptions {
         self.channels.len() + self.patterns.len() + self.shards.len()
     }
 
+    /// Estimates the memory that the names take.
+    pub fn heap_bytes(&self) -> usize {
+        self.channels.heap_bytes() + self.patterns.heap_bytes() + self.shards.heap_bytes()
+    }
+
     /// Returns the number that a confirmation shows: shard channels are counted apart.
     pub fn shown(&self, way: Way) -> usize {
         match way {

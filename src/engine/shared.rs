@@ -37,6 +37,8 @@ pub struct Shared {
     pub pubsub: PubSub,
     pub readers: Readers,
     pub pause: Pause,
+    /// There is more memory in use than allowed, and nothing that could be evicted.
+    pub(super) out_of_memory: bool,
     /// Who is shown every call.
     pub monitors: Vec<SessionId>,
     pub measure: Measure,

@@ -21,6 +21,8 @@ impl Engine {
         if self.shared.pause.has_left_overs() {
             self.resume_paused(now);
         }
+        self.make_room(now);
+        self.evict_clients();
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -61,7 +63,11 @@ impl Engine {
     fn has_chores(&self) -> bool {
         let config = &self.shared.config;
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
-        self.keyspace.has_volatile() || saves || !self.shared.primary.is_empty() || config.timeout.get() > 0
+        self.shared.excess() > 0
+            || self.keyspace.has_volatile()
+            || saves
+            || !self.shared.primary.is_empty()
+            || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {

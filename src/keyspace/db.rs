@@ -13,6 +13,7 @@ use crate::resp::{Error, Result};
 use super::alarms::hash_of;
 use super::effects::{Effects, Happening};
 use super::event::Event;
+use super::usage::{Usage, Use};
 use super::{Keyspace, Stats};
 
 /// What becomes of a key's deadline when it gets a new value.
@@ -71,10 +72,10 @@ impl<'a> Db<'a> {
     /// Returns the value of a key to be changed.
     #[inline]
     pub fn write<K: Kind>(&mut self, key: &[u8]) -> Result<Option<K::Mut<'_>>> {
-        let clock = access_clock(self.now);
+        let used = self.use_now();
         let Some(entry) = self.find_to_change(key) else { return Ok(None) };
         let entry = entry.into_mut();
-        entry.set_clock(clock);
+        entry.set_clock(used.next(entry.clock()));
         K::of_mut(entry.value_mut()).map(Some).ok_or(Error::WrongType)
     }
 
@@ -82,16 +83,18 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn write_or_new<K: Kind>(&mut self, key: &[u8]) -> Result<K::Mut<'_>> {
         let hash = self.hash_to_change(key);
-        let clock = access_clock(self.now);
+        let used = self.use_now();
         let entry = match self.keyspace.dbs[self.index as usize].table.slot(hash, key) {
-            Slot::Occupied(entry) => entry,
+            Slot::Occupied(entry) => {
+                let entry = entry.into_mut();
+                entry.set_clock(used.next(entry.clock()));
+                entry
+            }
             Slot::Vacant(place) => {
                 self.effects.note(self.index, key, Event::NEW);
-                place.insert(Entry::new(key, K::empty(), None, clock))
+                place.insert(Entry::new(key, K::empty(), None, used.first())).into_mut()
             }
         };
-        let entry = entry.into_mut();
-        entry.set_clock(clock);
         K::of_mut(entry.value_mut()).ok_or(Error::WrongType)
     }
 
@@ -165,7 +168,7 @@ impl<'a> Db<'a> {
     /// Gives a key a value, whatever it held before.
     pub fn set(&mut self, key: &[u8], value: NewValue<'_>, expiry: Expiry) {
         let hash = self.hash_to_overwrite(key);
-        let clock = access_clock(self.now);
+        let used = self.use_now();
         let deadline = match expiry {
             Expiry::At(deadline) => Some(deadline),
             Expiry::Keep | Expiry::Never => None,
@@ -176,10 +179,10 @@ impl<'a> Db<'a> {
                 if expiry != Expiry::Keep && entry.deadline() != deadline {
                     entry.set_deadline(deadline);
                 }
-                entry.set_clock(clock);
+                entry.set_clock(used.next(entry.clock()));
             }),
             Slot::Vacant(place) => {
-                place.insert(Entry::new(key, value, deadline, clock));
+                place.insert(Entry::new(key, value, deadline, used.first()));
                 self.note(key, Event::NEW);
             }
         }
@@ -279,7 +282,16 @@ impl<'a> Db<'a> {
         if let Some(entry) = self.table().remove(key) {
             self.discard(entry);
             self.keyspace.stats.expired += 1;
-            self.effects.expire(self.index, key);
+            self.effects.remove_by_itself(self.index, key, Event::EXPIRED);
+        }
+    }
+
+    /// Removes a key because memory is short, and notes that.
+    pub fn evict(&mut self, key: &[u8]) {
+        if let Some(entry) = self.table().remove(key) {
+            self.discard(entry);
+            self.keyspace.stats.evicted += 1;
+            self.effects.remove_by_itself(self.index, key, Event::EVICTED);
         }
     }
 
@@ -326,6 +338,14 @@ impl<'a> Db<'a> {
         if !alarms.is_empty() && self.keyspace.lazy_expiry && alarms.is_due(key, self.now) {
             self.expire_fields(key, usize::MAX);
         }
+    }
+
+    /// Returns what a use of a key means now.
+    #[inline]
+    fn use_now(&mut self) -> Use {
+        let usage = self.keyspace.usage;
+        let drawn = if usage == Usage::Lately { 0 } else { self.keyspace.random.next() };
+        Use { usage, now: self.now, drawn }
     }
 
     #[inline]
@@ -423,11 +443,11 @@ impl<'a> Db<'a> {
             return None;
         };
         self.stats().hits += 1;
-        let clock = access_clock(self.now);
+        let used = self.use_now();
         let touch = touch && !self.no_touch;
         let entry = self.table().at_mut(place).into_mut();
         if touch {
-            entry.set_clock(clock);
+            entry.set_clock(used.next(entry.clock()));
         }
         Some(entry)
     }
@@ -447,9 +467,4 @@ impl Deref for Db<'_> {
 
 fn is_late(entry: &Entry, now: Time) -> bool {
     entry.deadline().is_some_and(|deadline| deadline <= now)
-}
-
-/// Returns the moment as Redis' 24-bit clock of seconds, which entries keep.
-pub(crate) fn access_clock(now: Time) -> u32 {
-    now.seconds() as u32 & 0x00FF_FFFF
 }

@@ -35,7 +35,7 @@ pub enum Happening {
 pub struct Effects {
     /// Changes that calls made.
     changes: u64,
-    /// Changes that time made.
+    /// Changes that time or a lack of memory made.
     expired: u64,
     /// Whether anybody reads the log: an append-only file, a replica.
     pub logging: bool,
@@ -103,14 +103,15 @@ impl Effects {
         }
     }
 
-    pub(super) fn expire(&mut self, db: u32, key: &[u8]) {
+    /// Notes that a key is gone without anybody having asked for that: it expired or was evicted.
+    pub(super) fn remove_by_itself(&mut self, db: u32, key: &[u8], event: Event) {
         self.expired += 1;
         if self.logging {
             self.expiries += 1;
             self.log_call(db, &[b"DEL", key]);
         }
-        if self.observed || self.classes.any(Classes::EXPIRED) {
-            self.touched.push(Touched { db, what: Happening::Changed(Event::EXPIRED) }, key);
+        if self.observed || self.classes.any(event.class) {
+            self.touched.push(Touched { db, what: Happening::Changed(event) }, key);
         }
     }
 
@@ -222,6 +223,11 @@ impl Effects {
     /// Returns the log of whole units since it was last cleared.
     pub fn log(&self) -> &[u8] {
         if self.calls > 0 { &self.log[..self.unit] } else { &self.log }
+    }
+
+    /// Returns the memory that the log takes.
+    pub fn log_bytes(&self) -> usize {
+        self.log.capacity()
     }
 
     /// Drops what [`Effects::log`] returned.

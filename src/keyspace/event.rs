@@ -73,6 +73,7 @@ pub struct Event {
 impl Event {
     pub const DEL: Self = Self::generic("del");
     pub const EXPIRED: Self = Self { class: Classes::EXPIRED, name: "expired" };
+    pub const EVICTED: Self = Self { class: Classes::EVICTED, name: "evicted" };
     /// A change that subscribers are not told of.
     pub const SILENT: Self = Self { class: Classes::NONE, name: "" };
     pub const KEY_MISS: Self = Self { class: Classes::KEY_MISS, name: "keymiss" };

@@ -5,7 +5,9 @@ mod db;
 mod digest;
 mod effects;
 mod event;
+mod evict;
 mod freeze;
+mod usage;
 
 use crate::base::bytes::Bytes;
 use crate::base::random::Random;
@@ -17,12 +19,14 @@ use crate::data::table::{HashKey, Occupied, Table};
 use alarms::Alarms;
 use freeze::Freeze;
 
-pub(crate) use db::access_clock;
 pub use db::{Db, Expiry};
 pub use digest::Digest;
 pub use effects::{Effects, Happening, Touched};
 pub use event::{Classes, Event};
+pub use evict::{Order, Policy};
 pub use freeze::{Facts, Visit};
+pub(crate) use usage::access_clock;
+pub use usage::{Usage, idle_seconds};
 
 /// Counters for INFO stats.
 #[derive(Default, Debug, Clone, Copy)]
@@ -49,6 +53,11 @@ pub struct Keyspace {
     pub holds_expiry: bool,
     /// The sources of libraries of functions, kept for whoever can run them.
     pub libraries: Vec<Box<[u8]>>,
+    /// What access clocks mean.
+    pub usage: Usage,
+    random: Random,
+    /// Keys that may be evicted next.
+    candidates: evict::Candidates,
     /// What is still to be written of the snapshot that is being taken.
     freeze: Option<Box<Freeze>>,
 }
@@ -73,6 +82,11 @@ impl Database {
 
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// Returns the bytes that the table takes, without its entries.
+    pub fn table_bytes(&self) -> usize {
+        self.table.heap_bytes()
     }
 
     /// Returns how many keys have a deadline.
@@ -111,6 +125,9 @@ impl Keyspace {
             active_expiry: true,
             holds_expiry: false,
             libraries: vec![],
+            usage: Usage::default(),
+            random: Random::new(key.0 ^ key.1),
+            candidates: evict::Candidates::default(),
             freeze: None,
         }
     }

@@ -73,11 +73,6 @@ accepted! {
         "lazyfree-lazy-server-del": YesNo => "no";
         "lazyfree-lazy-user-del": YesNo => "no";
         "lazyfree-lazy-user-flush": YesNo => "no";
-        "lfu-decay-time": Int(0, INT) => "1";
-        "lfu-log-factor": Int(0, INT) => "10";
-        "maxmemory-clients": Only(&["0", "0%"], "memory is not limited by client") => "0";
-        "maxmemory-eviction-tenacity": Int(0, 100) => "10";
-        "maxmemory-samples": Int(1, INT) => "5";
     }
     "No effect: what concerns the process is a service manager's affair." {
         "always-show-logo": YesNo => "no", AtStart;

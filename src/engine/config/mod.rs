@@ -9,7 +9,7 @@ pub use accepted::{ACCEPTED, Accepted};
 pub use setting::parse_memory;
 pub use setting::{
     AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
-    OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Words, show_percent,
+    OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Share, Words, show_percent,
 };
 
 use crate::data::Limits;
@@ -174,6 +174,17 @@ parameters! {
     stream_node_max_bytes "stream-node-max-bytes": Memory<0> = "4096";
     /// The most entries of a stream's node; 0 for any number.
     stream_node_max_entries "stream-node-max-entries": Ranged<0, 9223372036854775807> = "100";
+
+    /// How many keys are drawn to find one that goes when memory is full.
+    maxmemory_samples "maxmemory-samples": Ranged<1, 2147483647> = "5";
+    /// How long one turn of eviction may take, from 0 to 100, which is any time.
+    maxmemory_eviction_tenacity "maxmemory-eviction-tenacity": Ranged<0, 100> = "10";
+    /// The most memory that all clients together may take, in bytes or per cent of `maxmemory`; 0 for any amount.
+    maxmemory_clients "maxmemory-clients": Share = "0";
+    /// How many uses it takes to count one more, for policies that count uses.
+    lfu_log_factor "lfu-log-factor": Ranged<0, 2147483647> = "10";
+    /// After how many minutes a use is forgotten; 0 for never.
+    lfu_decay_time "lfu-decay-time": Ranged<0, 2147483647> = "1";
 
     // What only a host with sockets and files looks at.
 

@@ -191,6 +191,40 @@ impl<const MIN: u64> Setting for Memory<MIN> {
     }
 }
 
+/// A number of bytes, or per cent of something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    n: u64,
+    percent: bool,
+}
+
+impl Share {
+    pub fn get(self) -> u64 {
+        self.n
+    }
+
+    pub fn percent(self) -> bool {
+        self.percent
+    }
+}
+
+impl Setting for Share {
+    fn parse(text: &str) -> Result<Self, String> {
+        const WRONG: &str = "argument must be a memory or percent value";
+        let Some(percent) = text.strip_suffix('%') else {
+            return Ok(Self { n: parse_memory(text).ok_or(WRONG)?, percent: false });
+        };
+        match number::parse_uint(percent.as_bytes()).ok_or(WRONG)? {
+            n @ 0..=100 => Ok(Self { n, percent: true }),
+            _ => Err("percentage argument must be less or equal to 100".into()),
+        }
+    }
+
+    fn render(&self) -> String {
+        format!("{}{}", self.n, if self.percent { "%" } else { "" })
+    }
+}
+
 /// Reads a number of bytes with an optional unit: `k` is 1000, `kb` is 1024, and so on.
 pub fn parse_memory(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -8,6 +8,7 @@ use wasm_bindgen::JsValue;
 
 use super::happening;
 use super::keeper::{Keeper, News};
+use super::memory;
 use super::opening;
 use super::scratch::{Cells, Input};
 use crate::base::time::Time;
@@ -67,8 +68,12 @@ impl Local {
                 Config::parameter(name).ok_or_else(|| format!("there is no parameter '{name}'"))?;
             (parameter.set)(&mut config, value).map_err(|error| format!("{name}: {error}"))?;
         }
+        let mut store = Store::new(config, seed);
+        let host = &mut store.engine_mut().shared_mut().host;
+        host.gauge = Some(memory::used);
+        host.startup_memory = memory::used();
         Ok(Self {
-            store: Store::new(config, seed),
+            store,
             keeper: None,
             log_seen: 0,
             outside,

@@ -14,6 +14,7 @@ mod happening;
 mod indexeddb;
 mod keeper;
 mod local;
+mod memory;
 mod opening;
 mod panic;
 mod scratch;
