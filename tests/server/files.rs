@@ -258,6 +258,80 @@ fn redis_server_opens_our_files_and_we_open_its() {
 }
 
 #[test]
+fn the_log_tells_the_time_once_a_second() {
+    let folder = folder();
+    let flags = [LOG, &["--aof-timestamp-enabled", "yes"]].concat();
+    let mut server = Server::start(folder.path(), &[&flags[..], &["--test-clock"]].concat());
+    let mut client = server.client();
+    client.send("SET a 1\r\nSET b 1\r\n");
+    client.expect("+OK\r\n+OK\r\n");
+    server.pass(2);
+    client.call("INCR a", ":2\r\n");
+    client.call("INCR a", ":3\r\n");
+    server.terminate();
+    let changes = fs::read_to_string(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof")).unwrap();
+    let times: Vec<_> = changes.lines().filter(|line| line.starts_with('#')).collect();
+    assert_eq!(times.len(), 2, "{changes}");
+    assert!(changes.starts_with("#TS:1700000000\r\n*2\r\n$6\r\nSELECT"), "{changes}");
+    let later: u64 = times[1].strip_prefix("#TS:").unwrap().parse().unwrap();
+    assert!((1_700_000_001..=1_700_000_002).contains(&later), "{later}");
+    check_aof(folder.path());
+    let theirs = Server::redis(folder.path(), &flags);
+    assert_eq!(theirs.cli(&["INCR", "a"]), "4\n");
+    theirs.terminate();
+    assert_eq!(Server::start(folder.path(), &flags).cli(&["MGET", "a", "b"]), "4\n1\n");
+}
+
+#[test]
+fn what_an_interrupted_rewrite_has_left_is_removed() {
+    let folder = folder();
+    let server = Server::start(folder.path(), LOG);
+    server.cli(&["SET", "a", "1"]);
+    server.kill();
+    let log = folder.path().join("appendonlydir");
+    // It ended after the switch to a new snapshot, and in the middle of the next one.
+    let manifest = fs::read_to_string(log.join("appendonly.aof.manifest")).unwrap();
+    let old = "file appendonly.aof.0.incr.aof seq 0 type h\n";
+    fs::write(log.join("appendonly.aof.manifest"), format!("{old}{manifest}")).unwrap();
+    fs::write(log.join("appendonly.aof.0.incr.aof"), "*1\r\n$8\r\nFLUSHALL\r\n").unwrap();
+    fs::write(log.join("temp-rewriteaof-bg-1-1.aof"), "REDIS").unwrap();
+    fs::write(log.join("temp-appendonly.aof.manifest"), "file").unwrap();
+    let server = Server::start(folder.path(), LOG);
+    assert_eq!(server.cli(&["INCR", "a"]), "2\n");
+    server.terminate();
+    let manifest = fs::read_to_string(log.join("appendonly.aof.manifest")).unwrap();
+    assert!(!manifest.contains("type h"), "{manifest}");
+    assert!(
+        !files_of_log(folder.path()).iter().any(|name| name.contains("temp-rewrite") || name.contains(".0."))
+    );
+    assert_eq!(Server::redis(folder.path(), LOG).cli(&["GET", "a"]), "2\n");
+}
+
+#[test]
+fn a_kill_during_a_rewrite_loses_nothing() {
+    let folder = folder();
+    let flags = [LOG, &["--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"]].concat();
+    let mut expected = 0;
+    for round in 0..4 {
+        let server = Server::start(folder.path(), &flags);
+        assert_eq!(server.cli(&["GET", "n"]).trim().parse().unwrap_or(0), expected, "round {round}");
+        let mut client = server.client();
+        let fill: String = (0..5_000).map(|i| format!("SET key:{i} {}\r\n", "v".repeat(200))).collect();
+        client.send(fill);
+        client.expect("+OK\r\n".repeat(5_000));
+        client.call("BGREWRITEAOF", "+Background append only file rewriting started\r\n");
+        for _ in 0..round * 5 {
+            expected += 1;
+            client.call("INCR n", &format!(":{expected}\r\n"));
+        }
+        server.kill();
+    }
+    let theirs = Server::redis(folder.path(), LOG);
+    assert_eq!(theirs.cli(&["GET", "n"]), format!("{expected}\n"));
+    assert_eq!(theirs.cli(&["DBSIZE"]), "5001\n");
+}
+
+#[test]
 fn with_always_the_disk_comes_before_the_reply() {
     let folder = folder();
     let trace = folder.path().join("trace");

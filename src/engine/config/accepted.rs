@@ -101,7 +101,6 @@ accepted! {
     "No effect: files are written by threads of their own, a bounded amount at a time." {
         "aof-disable-auto-gc": YesNo => "no";
         "aof-rewrite-incremental-fsync": YesNo => "yes";
-        "aof-timestamp-enabled": YesNo => "no";
         "aof_rewrite_cpulist": Text => "", AtStart;
         "no-appendfsync-on-rewrite": YesNo => "no";
         "rdb-save-incremental-fsync": YesNo => "yes";

@@ -146,6 +146,8 @@ parameters! {
     aof_load_truncated "aof-load-truncated": bool = "yes";
     /// Whether a rewritten log begins with a snapshot.
     aof_use_rdb_preamble "aof-use-rdb-preamble": bool = "yes";
+    /// Whether the log tells, every second that something changes, what time it is.
+    aof_timestamp_enabled "aof-timestamp-enabled": bool = "no";
     /// By how many per cent the log must have grown to be rewritten; 0 for never.
     auto_aof_rewrite_percentage "auto-aof-rewrite-percentage": Ranged<0, 2147483647> = "100";
     /// The smallest log that is rewritten by itself, in bytes.

@@ -26,7 +26,7 @@ impl Server {
     /// Keeps what the engine has logged and does what it asks for, until it asks no more; then sends what it has said.
     pub(super) fn finish(&mut self, now: Time) -> Result<(), String> {
         loop {
-            self.files.keep(&mut self.store)?;
+            self.files.keep(&mut self.store, now)?;
             let Some((id, request)) = self.store.request() else { break };
             self.carry_out(id, request, now);
         }

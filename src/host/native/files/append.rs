@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::super::clock::Stopwatch;
 use super::manifest::{Manifest, Part};
 use super::snapshot::place;
+use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,6 +42,10 @@ struct Open {
     unwritten_since: Option<Stopwatch>,
     unsynced: bool,
     synced: Stopwatch,
+    /// What goes in front of the next changes: what time it is.
+    annotation: Vec<u8>,
+    /// The second that was told last.
+    told: Option<u64>,
 }
 
 impl AppendLog {
@@ -66,6 +71,13 @@ impl AppendLog {
     /// Writes to the end of the log. What can't be written is kept in memory and tried again.
     pub fn append(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
         let Some(open) = &mut self.file else { return Ok(()) };
+        let annotated;
+        let bytes = if bytes.is_empty() || open.annotation.is_empty() {
+            bytes
+        } else {
+            annotated = [&std::mem::take(&mut open.annotation)[..], bytes].concat();
+            &annotated
+        };
         let busy = policy == AppendFsync::EverySecond && self.syncer.as_ref().is_some_and(Syncer::is_busy);
         if busy || !open.unwritten.is_empty() {
             open.put_off(bytes);
@@ -81,6 +93,15 @@ impl AppendLog {
             open.sync()?;
         }
         Ok(())
+    }
+
+    /// Has the next changes preceded by the second they were made in, unless the file tells it already.
+    pub fn note_time(&mut self, now: Time) {
+        let Some(open) = &mut self.file else { return };
+        if open.told != Some(now.seconds()) {
+            open.told = Some(now.seconds());
+            open.annotation = format!("#TS:{}\r\n", now.seconds()).into_bytes();
+        }
     }
 
     /// Does what is due: a sync every second, and writes that had to wait.
@@ -126,6 +147,18 @@ impl AppendLog {
             }
             None => self.begin_file().map(drop),
         }
+    }
+
+    /// Removes what a run that broke off has left: files that are no longer needed, and snapshots that were not complete.
+    pub fn tidy(&mut self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with("temp-rewriteaof-") && name.ends_with(".aof") {
+                fs::remove_file(&path)?;
+            }
+        }
+        self.remove_old()
     }
 
     /// Says that there is to be a log: it begins with the next rewrite.
@@ -245,6 +278,8 @@ impl Open {
             unwritten_since: None,
             unsynced: false,
             synced: Stopwatch::start(),
+            annotation: vec![],
+            told: None,
         })
     }
 

@@ -24,6 +24,9 @@ impl Files {
             self.append
                 .resume()
                 .map_err(|error| format!("Can't open the append-only file: {}", plain(&error)))?;
+            if let Err(error) = self.append.tidy() {
+                self.log.warning(format_args!("Can't remove old files of the AOF: {}", plain(&error)));
+            }
             store.engine_mut().set_logging(true);
             store.engine_mut().shared_mut().persistence.log_enabled = true;
         } else {

@@ -61,11 +61,15 @@ impl Files {
     /// `always`.
     ///
     /// An error means that a promise can't be kept: the server must end.
-    pub fn keep(&mut self, store: &mut Store) -> Result<(), String> {
+    pub fn keep(&mut self, store: &mut Store, now: Time) -> Result<(), String> {
         if store.log().is_empty() {
             return Ok(());
         }
-        let policy = store.engine().shared().config.appendfsync;
+        let config = &store.engine().shared().config;
+        let policy = config.appendfsync;
+        if config.aof_timestamp_enabled {
+            self.append.note_time(now);
+        }
         let result = self.append.append(store.log(), policy);
         store.clear_log();
         if policy == AppendFsync::Always && result.is_err() {
