@@ -18,8 +18,10 @@ export class RedisError extends Error {
  * - `LOCKED`: another tab or worker has the database open.
  * - `SUPERSEDED`: another tab or worker has taken the database over.
  * - `STORAGE`: what was asked is done in memory, but storage failed.
- * - `DAMAGED`: what is stored can't be opened.
+ * - `DAMAGED`: what is stored, or to be imported, can't be read.
+ * - `NEWER`: a later version of Redlet has stored it in a way that this one does not know.
  * - `UNAVAILABLE`: this place has no such storage.
+ * - `BUSY`: something of that kind is under way already.
  * - `POISONED`: the engine has panicked or ran out of memory; opening again starts from what is stored.
  */
 export type RedletErrorCode =
@@ -29,7 +31,9 @@ export type RedletErrorCode =
   | "SUPERSEDED"
   | "STORAGE"
   | "DAMAGED"
+  | "NEWER"
   | "UNAVAILABLE"
+  | "BUSY"
   | "POISONED";
 
 export class RedletError extends Error {

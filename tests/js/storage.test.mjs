@@ -364,3 +364,34 @@ test("a hundred thousand keys are saved while the page works, and opened", async
   assert.equal(keys, 100_000);
   t.diagnostic(`opened in ${ms.toFixed()} ms`);
 });
+
+test("what a later version has stored is refused and left alone", async (t) => {
+  const { page } = await openPage(t);
+  const found = await page.evaluate(async () => {
+    const opened = (version, change) =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open("redlet:default", version);
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const { result } = request;
+          const transaction = result.transaction("meta", "readwrite");
+          const record = transaction.objectStore("meta").get("meta");
+          record.onsuccess = () => change !== undefined && transaction.objectStore("meta").put(change(record.result), "meta");
+          transaction.oncomplete = () => (result.close(), resolve(record.result));
+        };
+      });
+    const open = () => redlet.Redlet.open({ storage: "indexeddb" });
+    const db = await open();
+    await db.set("key", 1);
+    await db.close();
+    const before = await opened(1, (meta) => ({ format: 7, everything: "else", epoch: meta.epoch }));
+    const byFormat = await failure(open);
+    const left = await opened(1, () => before);
+    await opened(2);
+    return { byFormat, left, byVersion: await failure(open) };
+  });
+  assert.equal(found.byFormat.code, "NEWER");
+  assert.match(found.byFormat.message, /later version of Redlet: it has format 7, and this version knows format 1/);
+  assert.deepEqual([found.left.format, found.left.everything], [7, "else"]);
+  assert.equal(found.byVersion.code, "NEWER");
+});

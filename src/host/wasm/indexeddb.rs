@@ -43,8 +43,17 @@ pub enum Failure {
     Storage(String),
     /// What is stored can't be understood.
     Damaged(String),
+    /// A later version has stored it in a way of its own.
+    Newer(String),
     /// There is no such storage here.
     Unavailable(String),
+}
+
+fn newer(what: &str) -> Failure {
+    Failure::Newer(format!(
+        "the database was stored by a later version of Redlet: it has {what}, and this version knows format {FORMAT}. \
+         It was left as it is: open it with the later version"
+    ))
 }
 
 /// What the database holds.
@@ -77,15 +86,16 @@ impl Meta {
         Self { generation, chunks, snapshot_bytes, first_seq, aside, ..*self }
     }
 
-    fn read(value: JsValue) -> Result<Self, String> {
+    fn read(value: JsValue) -> Result<Self, Failure> {
         if value.is_undefined() {
             return Ok(Self::default());
         }
-        let meta = Self::of(&value).ok_or("the record `meta` makes no sense")?;
-        if meta.format != FORMAT || meta.slots != SLOTS {
-            return Err(format!("the database has format {}, not {FORMAT}", meta.format));
+        // A later version may have changed everything but where its number stands.
+        if let Some(format) = count(&field(&value, "format")).filter(|format| *format > u64::from(FORMAT)) {
+            return Err(newer(&format!("format {format}")));
         }
-        Ok(meta)
+        let meta = Self::of(&value).filter(|meta| meta.format == FORMAT && meta.slots == SLOTS);
+        meta.ok_or_else(|| Failure::Damaged("the record `meta` makes no sense".into()))
     }
 
     fn of(record: &JsValue) -> Option<Self> {
@@ -204,6 +214,7 @@ impl Database {
         };
         request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
         let opened = succeeded(&request).await.map_err(|failure| match failure {
+            Failure::Storage(text) if text.starts_with("VersionError") => newer("a later version number"),
             Failure::Storage(text) => Failure::Unavailable(text),
             other => other,
         })?;
@@ -216,9 +227,9 @@ impl Database {
         let value = succeeded(&transaction.store(META)?.get(&META.into()).map_err(storage)?).await?;
         let mut meta = match Meta::read(value) {
             Ok(meta) => meta,
-            Err(why) => {
+            Err(failure) => {
                 let _ = transaction.inner.abort();
-                return Err(Failure::Damaged(why));
+                return Err(failure);
             }
         };
         meta.epoch += 1;

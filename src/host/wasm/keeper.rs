@@ -77,6 +77,8 @@ struct Writing {
     /// Logged before the snapshot began and not stored, because the ring was full; the snapshot has it.
     covered: Vec<u8>,
     complete: bool,
+    /// Data has come since that no log tells of: this is not the snapshot that the log goes on from.
+    outdated: bool,
 }
 
 /// Decides what to write.
@@ -192,7 +194,7 @@ impl Keeper {
             return;
         }
         let up_to = self.logged + store.log().len() as u64;
-        if up_to <= self.safe {
+        if up_to <= self.safe && !self.held {
             self.news.push(News::Settle(resolve, None));
             return;
         }
@@ -214,24 +216,38 @@ impl Keeper {
     pub fn set_logging(&mut self, logging: bool, store: &mut Store, now: Time) {
         store.engine_mut().set_logging(logging && self.lost.is_none());
         store.engine_mut().shared_mut().persistence.log_enabled = logging;
-        self.held = logging;
-        if logging {
-            self.want_snapshot(Purpose::Base, store, now);
+        self.held = false;
+        self.go_on_from_snapshot(store, now);
+    }
+
+    /// Lets the log go on from a new snapshot, if there is a log: data has come that it does not tell of.
+    pub fn go_on_from_snapshot(&mut self, store: &mut Store, now: Time) {
+        if !store.engine().shared().persistence.log_enabled || self.lost.is_some() {
+            return;
         }
+        self.held = true;
+        if let Some(writing) = &mut self.writing {
+            writing.outdated = true;
+        }
+        self.want_snapshot(Purpose::Base, store, now);
     }
 
     /// Stores what is logged, if that is possible at all, and then stops.
     pub fn close(&mut self, store: &mut Store, now: Time) {
         self.closing = true;
         self.failing = false;
-        self.give_up_snapshot("the database is being closed", store, now);
+        store.end_export();
+        // Without the snapshot that it goes on from, the log is worth nothing.
+        if !self.held {
+            self.give_up_snapshot("the database is being closed", store, now);
+        }
         self.wake();
     }
 
     /// Returns what is not stored, and why.
     pub fn left_over(&self, store: &Store) -> Option<String> {
         let state = &store.engine().shared().persistence;
-        (self.unstored(store) > 0).then(|| state.last_error.clone())
+        (self.unstored(store) > 0 || self.held).then(|| state.last_error.clone())
     }
 
     /// Gives up storing: the database is gone, or somebody else's.
@@ -282,7 +298,8 @@ impl Keeper {
         }
         let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
         let turn = !(self.stored_last && self.writing.is_some());
-        let begins = self.wants_snapshot(store) && self.not_before <= now && !self.closing;
+        let may_begin = !self.closing || self.held && !self.failing;
+        let begins = may_begin && self.wants_snapshot(store) && self.not_before <= now;
         let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
         if begins {
             self.begin_snapshot(log.is_none(), store, now);
@@ -294,7 +311,7 @@ impl Keeper {
         if self.writing.is_some() {
             return self.write_chunk(store);
         }
-        let done = self.unstored(store) == 0 || self.failing;
+        let done = self.unstored(store) == 0 && !self.held || self.failing;
         if self.closing && done { Job::Stop } else { Job::Wait }
     }
 
@@ -343,6 +360,12 @@ impl Keeper {
             }
             Purport::Chunk | Purport::Switch => {
                 self.news.push(News::Failing(describe(&failure)));
+                if self.held {
+                    self.note_failure(&failure, store);
+                    self.reject_waiters(&failure);
+                    self.snapshot_wanted = Some(Purpose::Base);
+                    self.failing |= self.closing;
+                }
                 self.give_up_snapshot(&describe(&failure), store, now);
             }
             // What is left over is deleted with the next generation.
@@ -412,6 +435,9 @@ impl Keeper {
         if strict {
             self.safe = self.stored;
         }
+        if self.held {
+            return;
+        }
         let safe = self.safe;
         for waiter in self.waiters.extract_if(.., |waiter| waiter.up_to <= safe) {
             self.news.push(News::Settle(waiter.resolve, None));
@@ -435,17 +461,22 @@ impl Keeper {
     fn wants_snapshot(&self, store: &Store) -> bool {
         let unstored = self.unstored(store);
         let full = unstored > 0 && !self.ring.has_room(unstored);
-        self.writing.is_none() && (self.snapshot_wanted.is_some() || self.ring.is_filling() || full)
+        let may_begin = self.writing.is_none() && !store.is_exporting();
+        may_begin && (self.snapshot_wanted.is_some() || self.ring.is_filling() || full)
     }
 
     /// Sets the snapshot's moment, which is now: whatever was logged is in it.
     ///
     /// `full` says that the ring had no room for that; otherwise it is on its way.
     fn begin_snapshot(&mut self, full: bool, store: &mut Store, now: Time) {
+        if full {
+            self.take_log(store);
+        }
         let covered = if full { std::mem::take(&mut self.pending) } else { Vec::new() };
         store.begin_snapshot(self.snapshot_wanted.take().unwrap_or(Purpose::Base), now);
         let first_seq = self.ring.next();
-        self.writing = Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false });
+        self.writing =
+            Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false, outdated: false });
     }
 
     /// Saves for a few milliseconds, and makes a chunk of it; with the last one the new generation begins to count.
@@ -473,7 +504,13 @@ impl Keeper {
         let Some(writing) = self.writing.take() else { return };
         let old = self.meta.generation;
         self.meta = self.meta.next(writing.chunks, writing.bytes, writing.first_seq);
-        self.held = false;
+        if self.held && !writing.outdated {
+            self.held = false;
+            let state = &mut store.engine_mut().shared_mut().persistence;
+            if std::mem::replace(&mut state.log_failed, self.failing) && !self.failing {
+                self.news.push(News::Working);
+            }
+        }
         let slots = self.ring.release(writing.first_seq);
         self.ring.set_capacity(self.ring_bytes.max(writing.bytes));
         self.cleaning = Some((0..old + 1, slots));
@@ -510,6 +547,9 @@ fn policy(store: &Store) -> AppendFsync {
 pub fn describe(failure: &Failure) -> String {
     match failure {
         Failure::Superseded => "another tab or worker has taken the database over".into(),
-        Failure::Storage(text) | Failure::Damaged(text) | Failure::Unavailable(text) => text.clone(),
+        Failure::Storage(text)
+        | Failure::Damaged(text)
+        | Failure::Newer(text)
+        | Failure::Unavailable(text) => text.clone(),
     }
 }

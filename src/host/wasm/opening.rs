@@ -159,6 +159,7 @@ pub fn error(failure: &Failure) -> js_sys::Error {
         Failure::Superseded => "SUPERSEDED",
         Failure::Storage(_) => "STORAGE",
         Failure::Damaged(_) => "DAMAGED",
+        Failure::Newer(_) => "NEWER",
         Failure::Unavailable(_) => "UNAVAILABLE",
     });
     error
