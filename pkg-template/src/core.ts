@@ -164,6 +164,19 @@ export class Core {
     }
   }
 
+  /** Does something with the engine that is no call; returns what it returns. */
+  use<R>(work: (scratch: Scratch, now: number) => R): R {
+    this.check();
+    try {
+      const result = work(this.scratch, this.clock());
+      if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
+      this.#setTimer();
+      return result;
+    } catch (error) {
+      throw this.#judge(error);
+    }
+  }
+
   /** Waits for the reply to a call that has moved to a session of its own. */
   wait(waiting: Waiting, settings: Settings): Promise<AnyReply> {
     const { session } = waiting;

@@ -5,12 +5,14 @@ import { attachCommands } from "./methods.js";
 import type { OpenOptions } from "./options.js";
 import { Queue, runTransaction, type Pipeline, type Transaction } from "./pipeline.js";
 import { RedletSync } from "./sync.js";
+import { exportedBlob, exportedStream, importFrom, type Imported, type ImportOptions, type ImportSource } from "./transfer.js";
 import { compile, type Loader } from "./wasm.js";
 import type { Commands } from "./commands.js";
 import type { Argument, Reply } from "./values.js";
 
+/** SYNC is for replicas, which speak RESP over a connection; `sync` is the other face. */
 type Promised<C> = {
-  [K in keyof C]: C[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
+  [K in Exclude<keyof C, "sync">]: C[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 };
 
 /** Every command, answered by a promise. */
@@ -81,6 +83,24 @@ export class Redlet<S = string> extends Face<S> {
   multi(): Transaction<S> {
     const send = (calls: readonly unknown[][]) => runTransaction(this, calls);
     return new Queue(send, (replies) => this.#stored(replies)) as unknown as Transaction<S>;
+  }
+
+  /** Returns all data of this moment as a dump.rdb, which redis-server loads. It is written without stopping the page. */
+  export(): Promise<Blob> {
+    return exportedBlob(this.core);
+  }
+
+  /** Returns the same as a stream. Read it to its end, or cancel it: no snapshot is stored meanwhile. */
+  exportStream(): ReadableStream<Uint8Array> {
+    return exportedStream(this.core);
+  }
+
+  /**
+   * Adds the keys of a dump.rdb, an append-only file or JSON lines to the data, and resolves when storage has them. If
+   * the source is damaged or the import is given up, the data is as before.
+   */
+  import(source: ImportSource, options: ImportOptions = {}): Promise<Imported> {
+    return importFrom(this.core, source, options);
   }
 
   async #stored(replies: () => unknown): Promise<unknown> {

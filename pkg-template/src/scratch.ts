@@ -111,6 +111,20 @@ export class Scratch {
     return this.#bytes.slice(start, start + this.#words[this.#cells + Cell.Length]!);
   }
 
+  /** Writes bytes to where the engine reads its input; returns how many. */
+  give(bytes: Uint8Array): number {
+    this.#refresh();
+    this.#reserve(0, bytes.length);
+    this.#bytes.set(bytes, this.#input);
+    return bytes.length;
+  }
+
+  /** Returns a copy of what the cells point to, after a call that may have let memory grow. */
+  taken(): Uint8Array<ArrayBuffer> {
+    this.#refresh();
+    return this.shown() as Uint8Array<ArrayBuffer>;
+  }
+
   /** Returns the session that `next`, or a waiting call, speaks of. */
   get session(): number {
     return this.#words[this.#cells + Cell.Session]!;

@@ -4,6 +4,7 @@ import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
 import type { OpenOptions } from "./options.js";
 import { Queue, runTransaction, type PipelineSync, type TransactionSync } from "./pipeline.js";
+import { exportedNow, importNow, type Imported, type ImportOptions } from "./transfer.js";
 import { compile, compileNow, type Loader } from "./wasm.js";
 import type { Commands } from "./commands.js";
 import type { Argument, Reply } from "./values.js";
@@ -57,6 +58,16 @@ export class RedletSync<S = string> extends Face<S> {
   /** Runs a command by its name: `db.call("SET", "key", "value", "EX", 10)`. */
   call(name: string, ...args: Argument[]): Reply<S> {
     return runSync(this, [name], args) as Reply<S>;
+  }
+
+  /** Returns all data as a dump.rdb, which redis-server loads. */
+  export(): Uint8Array {
+    return exportedNow(this.core);
+  }
+
+  /** Adds the keys of a dump.rdb, an append-only file or JSON lines to the data, all of them or, if it is damaged, none. */
+  import(source: BufferSource, options: Pick<ImportOptions, "replace"> = {}): Imported {
+    return importNow(this.core, source, options.replace === true);
   }
 
   /** Queues calls to run at once. */

@@ -11,8 +11,9 @@ use super::keeper::{Keeper, News};
 use super::memory;
 use super::opening;
 use super::scratch::{Cells, Input};
+use super::transfer::Transfer;
 use crate::base::time::Time;
-use crate::engine::{Answer, Config, Peer, Request, RequestId};
+use crate::engine::{Absorbed, Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
 use crate::store::{Purpose, Store};
 
@@ -56,6 +57,7 @@ pub struct Local {
     happened: VecDeque<(Kind, u32, Vec<u8>)>,
     /// What the last thing taken from `happened` said, for as long as JavaScript reads it.
     shown: Vec<u8>,
+    transfer: Transfer,
 }
 
 impl Local {
@@ -83,6 +85,7 @@ impl Local {
             reply: Vec::new(),
             happened: VecDeque::new(),
             shown: Vec::new(),
+            transfer: Transfer::default(),
         })
     }
 
@@ -163,6 +166,61 @@ impl Local {
         if let Some(keeper) = &mut self.keeper {
             keeper.wake();
         }
+    }
+
+    /// Sets the moment of an export; returns false if another snapshot is being written just now.
+    pub fn begin_export(&mut self, now: Time) -> bool {
+        self.store.begin_export(now)
+    }
+
+    /// Points the cells to the next piece of the export; returns whether there is more.
+    pub fn step_export(&mut self) -> Result<bool, &'static str> {
+        let (piece, more) = self.transfer.export(&mut self.store)?;
+        self.cells.point(piece);
+        Ok(more)
+    }
+
+    /// Points the cells to an export of this moment.
+    pub fn export_now(&mut self, now: Time) {
+        self.cells.point(self.transfer.export_now(&mut self.store, now));
+    }
+
+    /// Gives back the memory of what was exported last.
+    pub fn free_export(&mut self) {
+        self.transfer.free_export();
+    }
+
+    /// Ends the export, and does what has waited for that.
+    pub fn end_export(&mut self, now: Time) {
+        self.transfer.free_export();
+        self.store.end_export();
+        self.tick(now);
+    }
+
+    pub fn begin_import(&mut self) -> bool {
+        let shared = self.store.engine().shared();
+        self.transfer.begin_import(&shared.config, shared.hash_key)
+    }
+
+    /// Takes in the first `len` bytes of the input; returns how many keys were imported so far.
+    pub fn feed_import(&mut self, len: u32, now: Time) -> Result<usize, String> {
+        let input = self.input.bytes();
+        self.transfer.import(&input[..input.len().min(len as usize)], now)
+    }
+
+    /// Joins what was imported with what there is. It is stored as a snapshot, which everything logged from now on waits
+    /// for.
+    pub fn end_import(&mut self, replace: bool, now: Time) -> Result<Absorbed, String> {
+        let absorbed = self.transfer.end_import(&mut self.store, replace, now)?;
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| absorbed.keys > 0) {
+            keeper.go_on_from_snapshot(&mut self.store, now);
+        }
+        self.tick(now);
+        Ok(absorbed)
+    }
+
+    pub fn drop_import(&mut self) {
+        self.transfer.drop_import();
     }
 
     pub fn next_deadline(&self) -> Option<Time> {

@@ -18,6 +18,7 @@ mod memory;
 mod opening;
 mod panic;
 mod scratch;
+mod transfer;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::base::time::Time;
+use crate::engine::Absorbed;
 use local::{Local, Outside};
 
 /// An engine in JavaScript's own thread.
@@ -137,6 +139,65 @@ impl Redlet {
         });
         Local::tell_news(&self.local);
         promise
+    }
+
+    /// Sets the moment of an export; returns false if another snapshot is being written, whose end is to be waited for.
+    #[wasm_bindgen(js_name = beginExport)]
+    pub fn begin_export(&self, now: f64) -> bool {
+        self.local.borrow_mut().begin_export(time(now))
+    }
+
+    /// Writes a piece of the export, which the cells point to; returns whether there is more. Throws if it was given up.
+    #[wasm_bindgen(js_name = stepExport)]
+    pub fn step_export(&self) -> Result<bool, JsError> {
+        self.local.borrow_mut().step_export().map_err(JsError::new)
+    }
+
+    /// Writes all data of this moment, which the cells point to until `freeExport`.
+    #[wasm_bindgen(js_name = exportNow)]
+    pub fn export_now(&self, now: f64) {
+        self.local.borrow_mut().export_now(time(now));
+    }
+
+    #[wasm_bindgen(js_name = freeExport)]
+    pub fn free_export(&self) {
+        self.local.borrow_mut().free_export();
+    }
+
+    /// Ends an export, whether or not all was written.
+    #[wasm_bindgen(js_name = endExport)]
+    pub fn end_export(&self, now: f64) {
+        self.local.borrow_mut().end_export(time(now));
+    }
+
+    /// Prepares an import; returns false if another one is under way.
+    #[wasm_bindgen(js_name = beginImport)]
+    pub fn begin_import(&self) -> bool {
+        self.local.borrow_mut().begin_import()
+    }
+
+    /// Imports the first `len` bytes of the input, of a snapshot or a log; the first ones must be five at least. Returns
+    /// how many keys there are by now. Throws what is damaged.
+    #[wasm_bindgen(js_name = feedImport)]
+    pub fn feed_import(&self, len: u32, now: f64) -> Result<f64, JsError> {
+        let keys = self.local.borrow_mut().feed_import(len, time(now));
+        keys.map(|keys| keys as f64).map_err(|damage| JsError::new(&damage))
+    }
+
+    /// Joins what was imported with the data; returns how many keys came, were replaced, skipped and had expired.
+    /// Throws if the import was not whole: then nothing has changed.
+    #[wasm_bindgen(js_name = endImport)]
+    pub fn end_import(&self, replace: bool, now: f64) -> Result<Vec<f64>, JsError> {
+        let absorbed = self.local.borrow_mut().end_import(replace, time(now));
+        let Absorbed { keys, replaced, skipped, expired } =
+            absorbed.map_err(|damage| JsError::new(&damage))?;
+        Ok([keys, replaced, skipped, expired].map(|count| count as f64).to_vec())
+    }
+
+    /// Gives up an import.
+    #[wasm_bindgen(js_name = dropImport)]
+    pub fn drop_import(&self) {
+        self.local.borrow_mut().drop_import();
     }
 
     /// Stores what is not stored yet as soon as possible: the page may be about to go.
