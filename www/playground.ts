@@ -1,5 +1,6 @@
 import { Console } from "./parts/console.js";
 import type { Engine } from "./parts/engine.js";
+import { Files } from "./parts/files.js";
 import { Panels } from "./parts/panels.js";
 import { Screen } from "./parts/screen.js";
 import { openServer } from "./parts/server.js";
@@ -32,6 +33,18 @@ const panels = new Panels({
   none: byId("no-keys"),
   storage: byId("storage"),
 });
+const files = new Files({
+  export: button("export"),
+  choose: button("import"),
+  chosen: byId("file") as HTMLInputElement,
+  replace: byId("replace") as HTMLInputElement,
+  stop: button("stop"),
+  progress: byId("progress") as HTMLProgressElement,
+});
+files.onSay = (text, isTrouble) => {
+  say(text, isTrouble);
+  panels.look();
+};
 let engine: Engine | undefined;
 let chosen: Choice = "tab";
 /** Where somebody typed last. */
@@ -63,9 +76,10 @@ async function choose(choice: Choice): Promise<void> {
     chosen = choice;
     await use(opened);
   } catch (error) {
-    const isLocked = (error as { code?: unknown }).code === "LOCKED";
+    const { code } = error as { code?: unknown };
+    const isLocked = code === "LOCKED";
     say(isLocked ? "This database is open in another tab. Close it there, and try again." : messageOf(error), true);
-    byId("offers").hidden = !isLocked;
+    byId("offers").hidden = !isLocked && code !== "NEWER";
     if (engine === undefined) await Promise.all(panes.map(({ console }) => console.attach(undefined)));
   }
   const shown = chosen === "server" ? "server" : "tab";
@@ -77,6 +91,7 @@ async function use(opened: Engine): Promise<void> {
   opened.onTrouble = (why) => say(why, true);
   byId("offers").hidden = true;
   button("snapshot").disabled = false;
+  files.use(opened.files);
   await Promise.all(panes.map(({ console }) => console.attach(opened)));
   say(opened.about.charAt(0).toUpperCase() + opened.about.slice(1));
   await watch();

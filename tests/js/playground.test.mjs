@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -284,3 +284,41 @@ async function freePort() {
   listener.close();
   return port;
 }
+
+test("files are dropped on the page, and a dump is taken away", { timeout: 60_000 }, async (t) => {
+  const { page, playground } = await open(t);
+  await playground.ask("set there 1", "OK");
+  const drop = (name, text) =>
+    page.evaluate(
+      ([name, text]) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([text], name));
+        document.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      [name, text],
+    );
+  const lines = [
+    { key: "there", type: "string", value: "new" },
+    { key: "list", type: "list", value: ["a"] },
+  ];
+  await drop("data.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
+  await playground.says("#status", /^Imported 2 keys from data\.jsonl, 1 of them in place of others$/);
+  await playground.lists("list", "there");
+  await playground.ask("get there", '"new"');
+  await page.locator("#replace").uncheck();
+  await drop("log.aof", "*3\r\n$3\r\nSET\r\n$5\r\nthere\r\n$5\r\nnewer\r\n");
+  await playground.says("#status", /^Imported 0 keys from log\.aof, 1 left out because they are there already$/);
+  await drop("bad.rdb", "REDIS0010\u00fe");
+  await playground.says("#status", /^.+ at byte \d+$/);
+
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
+  assert.equal(download.suggestedFilename(), "dump.rdb");
+  await playground.says("#status", /^Exported \d+ bytes as dump\.rdb$/);
+  const path = await download.path();
+  await playground.page.locator(".pane textarea").focus();
+  await playground.ask("flushall", "OK");
+  await page.locator("#file").setInputFiles({ name: "dump.rdb", mimeType: "", buffer: readFileSync(path) });
+  await playground.says("#status", /^Imported 2 keys from dump\.rdb$/);
+  await playground.lists("list", "there");
+});

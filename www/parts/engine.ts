@@ -1,4 +1,5 @@
 import { Connection, type Line } from "./connection.js";
+import type { FileExchange } from "./files.js";
 import type { Word } from "./wire.js";
 
 /** What the page talks to: the engine in this tab, or a server. */
@@ -7,6 +8,10 @@ export abstract class Engine {
   abstract readonly name: string;
   /** Says what the engine is, and whether its data stays. */
   abstract readonly about: string;
+  /** Takes and gives files, if it can. */
+  get files(): FileExchange | undefined {
+    return undefined;
+  }
   /** Gets what the page should tell of storage, or of the server. */
   onTrouble: (why: string) => void = () => {};
   /** The last call that has proven who we are, for connections to come. */

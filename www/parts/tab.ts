@@ -40,6 +40,10 @@ class Tab extends Engine {
     this.about = about;
   }
 
+  override get files(): Redlet {
+    return this.#db;
+  }
+
   protected async line(): Promise<Line> {
     const { readable, writable } = this.#db.connection();
     const writer = writable.getWriter();
