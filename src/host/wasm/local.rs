@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 
 use super::happening;
 use super::keeper::{Keeper, News};
-use super::memory;
+
 use super::opening;
 use super::scratch::{Cells, Input};
 use super::transfer::Transfer;
@@ -72,8 +72,8 @@ impl Local {
         }
         let mut store = Store::new(config, seed);
         let host = &mut store.engine_mut().shared_mut().host;
-        host.gauge = Some(memory::used);
-        host.startup_memory = memory::used();
+        host.gauge = Some(super::panic::allocated);
+        host.startup_memory = super::panic::allocated();
         Ok(Self {
             store,
             keeper: None,

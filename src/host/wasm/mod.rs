@@ -14,7 +14,6 @@ mod happening;
 mod indexeddb;
 mod keeper;
 mod local;
-mod memory;
 mod opening;
 mod panic;
 mod scratch;

@@ -46,8 +46,8 @@ static ALLOCATOR: Counting = Counting;
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Returns how many bytes are allocated in this module, by every engine in it.
-pub fn allocated() -> usize {
-    ALLOCATED.load(Ordering::Relaxed)
+pub fn allocated() -> u64 {
+    ALLOCATED.load(Ordering::Relaxed) as u64
 }
 
 // SAFETY: every call goes to the system's allocator as it came.
