@@ -40,6 +40,7 @@ mod sorted_set_store;
 mod stream;
 mod stream_args;
 mod stream_claim;
+mod stream_delete;
 mod stream_group;
 mod stream_info;
 mod stream_read;
@@ -87,6 +88,7 @@ pub const ALL: &[&Family] = &[
     &sort::SORT_FAMILY,
     &stream::STREAM,
     &stream_claim::STREAM_CLAIM,
+    &stream_delete::STREAM_DELETE,
     &stream_group::STREAM_GROUP,
     &stream_info::STREAM_INFO,
     &stream_read::STREAM_READ,
