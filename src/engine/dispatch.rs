@@ -59,6 +59,7 @@ pub fn resume(call: &mut Call<'_>) {
         call.reply.cut(start);
         call.reply.error(&error);
         call.shared.measure.error(&error);
+        call.shared.table.stats(place).failed += 1;
     }
     call.db.effects.end_call(mark, db, call.args);
     if !matches!(call.session.turn, Turn::Resumed { still: true, .. }) {
