@@ -345,6 +345,30 @@ fn sample(seed: u64) -> Vec<u8> {
             args.extend(members.iter().map(String::as_bytes));
             call(&args);
         }
+        for i in 0..40 {
+            let key = format!("stream:{i}");
+            let count = [0, 1, 30, 250][i % 4];
+            call(&[b"XGROUP", b"CREATE", key.as_bytes(), b"group", b"0", b"MKSTREAM", b"ENTRIESREAD", b"0"]);
+            for n in 1..=count {
+                let id = format!("{n}-{}", random.below(3));
+                let (field, value) = (element(&mut random, 5), element(&mut random, 200));
+                let fields = [&b"name"[..], &value, &field, b"same"];
+                let len = if random.below(3) == 0 { 4 } else { 2 };
+                call(&[&[b"XADD", key.as_bytes(), id.as_bytes()][..], &fields[..len]].concat());
+                if random.below(2) == 0 {
+                    let (at, count) = (random.below(1 << 40).to_string(), random.below(300).to_string());
+                    let consumer = [&b"a"[..], b"b", b"12345"][random.below(3) as usize];
+                    call(&[
+                        &[b"XCLAIM", key.as_bytes(), b"group", consumer, b"0", id.as_bytes(), b"FORCE"][..],
+                        &[b"TIME", at.as_bytes(), b"RETRYCOUNT", count.as_bytes(), b"LASTID", id.as_bytes()],
+                    ]
+                    .concat());
+                }
+                if random.below(9) == 0 {
+                    call(&[b"XDEL", key.as_bytes(), id.as_bytes()]);
+                }
+            }
+        }
         call(&[b"RPUSH", b"giant", &text(&mut random, 200_000), b"", &text(&mut random, 1_500_000)]);
         for i in 0..100 {
             let key = format!("board:{i}");
@@ -401,10 +425,12 @@ fn small_snapshot() -> Vec<u8> {
     let client = store.connect(Peer::default(), NOW);
     let long = "a".repeat(60);
     let calls = format!(
-        "SET k v\r\nSET n 70000 PXAT {LATER_MS}\r\nRPUSH l a 1 -300 b\r\nZADD z 1 a 2.5 b\r\nSET long {long}\r\nSELECT 3\r\nRPUSH m {long}\r\nHSET h a 1 b two\r\nHSET g a {long}{long}\r\nSADD i 5 1 70000\r\nSADD s a 5 b\r\n"
+        "SET k v\r\nSET n 70000 PXAT {LATER_MS}\r\nRPUSH l a 1 -300 b\r\nZADD z 1 a 2.5 b\r\nSET long {long}\r\nSELECT 3\r\nRPUSH m {long}\r\nHSET h a 1 b two\r\nHSET g a {long}{long}\r\nSADD i 5 1 70000\r\nSADD s a 5 b\r\n\
+         XADD x 1-1 f v\r\nXADD x 2-1 g w\r\nXDEL x 1-1\r\nXGROUP CREATE x a 0\r\nXGROUP CREATE x b 0\r\n\
+         XREADGROUP GROUP a c STREAMS x >\r\nXREADGROUP GROUP a d STREAMS x 0\r\n"
     );
     store.receive(client, calls.as_bytes(), NOW);
-    assert_eq!(store.engine().keyspace().len(), 10);
+    assert_eq!(store.engine().keyspace().len(), 11);
     snapshot(&mut store, usize::MAX / 2)
 }
 

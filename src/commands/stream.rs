@@ -69,11 +69,14 @@ fn xadd(call: &mut Call<'_>) -> Result {
         call.db.note(key, Event::stream("xtrim"));
     }
     call.reply.bulk(&id.text());
-    if call.db.effects.logging {
+    let as_it_came = matches!(new_id, NewId::Given(_)) && bound.is_none();
+    if call.db.effects.logging && !as_it_came {
         let (bound, text) = (bound.unwrap_or_default(), id.text());
         let logged = trim.and_then(|trim| trim.logged(args, &bound));
         let mut logged = logged.unwrap_or_else(|| args.iter().collect());
-        logged[id_at] = &text;
+        if !matches!(new_id, NewId::Given(_)) {
+            logged[id_at] = &text;
+        }
         call.db.log_as(&logged);
     }
     Ok(())
@@ -337,7 +340,9 @@ fn xsetid(call: &mut Call<'_>) -> Result {
     let stream = call.db.write::<Stream>(key)?.ok_or(Error::NoSuchKey)?;
     check_last(stream, last, added)?;
     stream.set_last(last, added, max_deleted);
-    call.db.touch(key, Event::stream("xsetid"));
+    // Who watches or caches the stream is not told, as in Redis.
+    call.db.note(key, Event::stream("xsetid"));
+    call.db.effects.count(1);
     call.reply.ok();
     Ok(())
 }

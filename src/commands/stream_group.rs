@@ -8,7 +8,7 @@ use crate::data::stream_group::{Delivery, Group};
 use crate::data::stream_id::Id;
 use crate::engine::{Call, Family};
 use crate::keyspace::{Db, Event};
-use crate::resp::{Args, Error, Result};
+use crate::resp::{Args, Error, Options, Result};
 use crate::spec::Categories;
 
 use super::command::help;
@@ -74,7 +74,7 @@ fn create(call: &mut Call<'_>) -> Result {
         if options.word("MKSTREAM") {
             make = true;
         } else {
-            read = entries_read(&mut options, "create")?;
+            read = entries_read(&mut options, call.args)?;
         }
     }
     let stream = call.db.write::<Stream>(key)?;
@@ -84,7 +84,7 @@ fn create(call: &mut Call<'_>) -> Result {
         return Err(NO_KEY);
     }
     if call.args.len() > 8 {
-        return Err(wrong("create"));
+        return Err(wrong(call.args));
     }
     let last = match call.args.at(4) {
         b"$" => last.unwrap_or_default(),
@@ -109,18 +109,19 @@ const NO_KEY: Error = Error::Text(
 );
 
 /// Reads `ENTRIESREAD` and its number, in the syntax of a subcommand.
-fn entries_read(options: &mut crate::resp::Options<'_>, sub: &'static str) -> Result<Option<u64>> {
+fn entries_read(options: &mut Options<'_>, args: Args<'_>) -> Result<Option<u64>> {
     if options.len() < 2 {
-        return Err(wrong(sub));
+        return Err(wrong(args));
     }
-    let read = options.int_after("ENTRIESREAD")?.ok_or_else(|| wrong(sub))?;
+    let read = options.int_after("ENTRIESREAD")?.ok_or_else(|| wrong(args))?;
     if read < -1 {
         return Err(Error::Text("ERR value for ENTRIESREAD must be positive or -1"));
     }
     Ok(u64::try_from(read).ok())
 }
 
-fn wrong(sub: &str) -> Error {
+fn wrong(args: Args<'_>) -> Error {
+    let sub = String::from_utf8_lossy(args.at(1));
     Error::said(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try XGROUP HELP."))
 }
 
@@ -166,11 +167,11 @@ fn set_id(call: &mut Call<'_>) -> Result {
     let mut read = None;
     let mut options = args.options(5);
     while !options.is_empty() {
-        read = entries_read(&mut options, "setid")?;
+        read = entries_read(&mut options, args)?;
     }
     group(&mut call.db, args)?;
     if args.len() > 7 {
-        return Err(wrong("setid"));
+        return Err(wrong(args));
     }
     let last = match args.at(4) {
         b"$" => call.db.write::<Stream>(key)?.map(|stream| stream.last()).unwrap_or_default(),
