@@ -11,6 +11,7 @@
 //! keyspace           databases: keys, values, deadlines, effects
 //! replication        links to those who follow, as state machines
 //! resp  spec  data   the wire, what commands look like, what keys can hold
+//! lua                the language of scripts
 //! base               bytes, numbers, time
 //! ```
 
@@ -23,6 +24,7 @@ pub mod commands;
 pub mod data;
 pub mod engine;
 pub mod keyspace;
+pub mod lua;
 pub mod persist;
 pub mod replication;
 pub mod resp;

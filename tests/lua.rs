@@ -1,0 +1,142 @@
+//! Scripts that a redis-server has answered, expressions made at random that it has answered, and scripts that try to
+//! escape the limits: all run by the interpreter alone, with a stand-in for `redis.call`.
+
+#[path = "lua/host.rs"]
+mod host;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host::{End, interpreter, run};
+
+/// Answers of the corpus that may differ, and values of the expressions; each is in `lua/differences.txt`, with its
+/// reason.
+const CORPUS_DIFFERENCES: usize = 2;
+const FUZZ_DIFFERENCES: usize = 20;
+const MEMORY: usize = 64 << 20;
+/// What a script of the abusers may use up.
+const BUDGET: u64 = 20_000_000;
+
+#[test]
+fn the_corpus_has_the_answers_of_redis() {
+    let expected = answers("expected.txt");
+    let mut differences = vec![];
+    for (name, source) in corpus("corpus.txt") {
+        // A slice of every length ends the script somewhere else, and must make no difference.
+        for slice in [u64::MAX, 7] {
+            let actual = answer(&source, slice);
+            let wanted = expected.iter().find(|(other, _)| *other == name).map_or("", |(_, text)| text);
+            if actual != wanted {
+                println!("{name} in slices of {slice}:\n  {wanted}\n  {actual}");
+                differences.push(name.clone());
+            }
+        }
+    }
+    differences.dedup();
+    println!("corpus: {} of {} differ", differences.len(), expected.len());
+    assert_explained(&differences, CORPUS_DIFFERENCES);
+}
+
+#[test]
+fn expressions_have_the_values_of_redis() {
+    let expected = answers("fuzz_expected.txt");
+    let (mut differences, mut all) = (vec![], 0);
+    for (name, source) in corpus("fuzz.txt") {
+        let wanted = expected.iter().find(|(other, _)| *other == name).map_or("", |(_, text)| text);
+        let actual = answer(&source, u64::MAX);
+        let (wanted, actual): (Vec<&str>, Vec<&str>) =
+            (wanted.split("|$").collect(), actual.split("|$").collect());
+        all += wanted.len();
+        if wanted.len() != actual.len() {
+            differences.extend((0..wanted.len()).map(|i| format!("{name}.{i}")));
+            println!("{name}: {wanted:?}\n   {actual:?}");
+            continue;
+        }
+        for (i, (wanted, actual)) in wanted.iter().zip(&actual).enumerate() {
+            if wanted != actual {
+                differences.push(format!("{name}.{i}"));
+                let line =
+                    String::from_utf8_lossy(&source).lines().nth(i + 1).unwrap_or_default().to_string();
+                println!("{name}.{i}: {line}\n  {wanted}\n  {actual}");
+            }
+        }
+    }
+    println!("expressions: {} of {all} differ", differences.len());
+    assert_explained(&differences, FUZZ_DIFFERENCES);
+}
+
+fn assert_explained(differences: &[String], most: usize) {
+    let known = String::from_utf8(read("differences.txt")).expect("text");
+    let is_known = |name: &&String| known.lines().any(|line| line.starts_with(&format!("{name}: ")));
+    let unexplained: Vec<&String> = differences.iter().filter(|name| !is_known(name)).collect();
+    assert!(unexplained.is_empty() && differences.len() <= most, "{unexplained:?}");
+}
+
+#[test]
+fn nothing_escapes_the_limits() {
+    let mut names: Vec<PathBuf> = fs::read_dir(folder().join("abuse"))
+        .expect("the scripts")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    names.sort();
+    for name in names {
+        let source = fs::read(&name).expect("a script");
+        let mut lua = interpreter(MEMORY);
+        let end = match run(&mut lua, &source, BUDGET / 20, 20) {
+            End::Answer(text) => text.chars().take(100).collect(),
+            End::Spent => "(the budget is spent)".to_string(),
+        };
+        println!(
+            "{}: {end}, {} kB",
+            name.file_name().unwrap_or_default().to_string_lossy(),
+            lua.memory() >> 10
+        );
+        assert!(lua.memory() <= MEMORY);
+    }
+}
+
+fn answer(source: &[u8], slice: u64) -> String {
+    let mut lua = interpreter(256 << 20);
+    match run(&mut lua, source, slice, 100_000_000) {
+        End::Answer(text) => text,
+        End::Spent => "(the budget is spent)".into(),
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lua")
+}
+
+fn read(name: &str) -> Vec<u8> {
+    fs::read(folder().join(name)).expect("a file of these tests")
+}
+
+/// Returns the names and answers of a file of answers.
+fn answers(file: &str) -> Vec<(String, String)> {
+    let text = String::from_utf8(read(file)).expect("escaped");
+    let pairs = text.lines().filter_map(|line| line.split_once('\t'));
+    pairs.map(|(name, answer)| (name.into(), answer.into())).collect()
+}
+
+/// Returns the names and sources of a file of scripts.
+fn corpus(file: &str) -> Vec<(String, Vec<u8>)> {
+    let bytes = read(file);
+    let mut scripts: Vec<(String, Vec<u8>)> = vec![];
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Some(name) = line.strip_prefix(b"---- ") {
+            let name = name.split(|byte| *byte == b' ').next().unwrap_or_default();
+            scripts.push((String::from_utf8_lossy(name).into_owned(), vec![]));
+        } else if let Some((_, source)) = scripts.last_mut() {
+            if !source.is_empty() {
+                source.push(b'\n');
+            }
+            source.extend_from_slice(line);
+        }
+    }
+    for (_, source) in &mut scripts {
+        while source.last() == Some(&b'\n') {
+            source.pop();
+        }
+    }
+    scripts
+}
