@@ -137,6 +137,12 @@ impl<'a> Query<'a> {
         let count = usize::try_from(count).unwrap_or(len);
         start..start.saturating_add(count).min(len)
     }
+
+    /// Returns which of so many elements are to be read: those that are wanted if their order stays, else all.
+    fn read_range(&self, len: usize) -> Range<usize> {
+        let Range { start, end } = if self.keeps_order { self.window(len) } else { 0..len };
+        if self.keeps_order && self.descending { len - end..len - start } else { start..end }
+    }
 }
 
 /// An element that is to be sorted.
@@ -195,28 +201,29 @@ fn sort(call: &mut Call<'_>, query: &Query<'_>) -> Result {
 
 /// Returns the elements of the key; if their order stays, only those that are wanted.
 fn elements(call: &mut Call<'_>, query: &Query<'_>) -> Result<Vec<Item>> {
-    let item = |place: usize, element: &[u8]| Item { element: element.into(), weight: Weight::Itself, place };
     let Some(entry) = call.db.entry_counted(call.args.at(1)) else { return Ok(vec![]) };
+    let mut items = vec![];
+    let mut add = |element: &[u8]| {
+        items.push(Item { element: element.into(), weight: Weight::Itself, place: items.len() });
+    };
     match entry.value() {
-        ValueRef::Object(Object::List(list)) if query.keeps_order => {
-            let (len, Range { start, end }) = (list.len(), query.window(list.len()));
-            let (first, last) = if query.descending { (len - end, len - start) } else { (start, end) };
-            if start >= end {
-                return Ok(vec![]);
-            }
-            let elements = list.range(first as i64, last as i64 - 1);
-            let mut items: Vec<_> = elements.map(|element| item(0, &element)).collect();
-            if query.descending {
-                items.reverse();
-            }
-            Ok(items)
-        }
         ValueRef::Object(Object::List(list)) => {
-            let elements = list.iter(Side::Head).enumerate();
-            Ok(elements.map(|(place, element)| item(place, &element)).collect())
+            let Range { start, end } = query.read_range(list.len());
+            if start < end {
+                list.range(start as i64, end as i64 - 1).for_each(|element| add(&element));
+            }
         }
-        _ => Err(Error::WrongType),
+        ValueRef::Object(Object::SortedSet(set)) => {
+            set.range(query.read_range(set.len()), Side::Head).for_each(|(member, _)| add(&member));
+        }
+        ValueRef::Str(_) | ValueRef::Object(Object::Hash(_) | Object::Stream(_)) => {
+            return Err(Error::WrongType);
+        }
     }
+    if query.keeps_order && query.descending {
+        items.reverse();
+    }
+    Ok(items)
 }
 
 /// Returns what an element is compared by.
@@ -259,10 +266,15 @@ fn find<T>(call: &mut Call<'_>, pattern: &[u8], element: &[u8], read: impl FnOnc
         Some(at) => (&behind[..at], Some(&behind[at + 2..])),
         None => (behind, None),
     };
+    let now = call.db.now;
     let entry = call.db.entry_counted(&[before, element, behind].concat())?;
     match (entry.value(), field) {
         (ValueRef::Str(string), None) => Some(read(string.as_bytes(&mut [0; 20]))),
-        _ => None,
+        (ValueRef::Object(Object::Hash(hash)), Some(field)) => {
+            let pair = hash.find(field).filter(|pair| pair.deadline.is_none_or(|deadline| deadline > now));
+            pair.map(|pair| read(&pair.value()))
+        }
+        (ValueRef::Str(_) | ValueRef::Object(_), _) => None,
     }
 }
 
