@@ -33,6 +33,12 @@ const SAMPLES: &[&str] = &[
     "RPUSH k {20} aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "HSET k a 1 b -300 {30}",
     "HSET k {2000}",
+    "SADD k 1 -300 70000",
+    "SADD k 5000000000 1",
+    "SADD k a 1 {20}",
+    "SADD k {1000}",
+    "ZADD k 1 a -2.5 b inf c",
+    "ZADD k 1 a 1e300 b -inf aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "XADD k 1-1 field value {4}",
 ];
 
@@ -89,9 +95,26 @@ fn forms_of_earlier_versions_are_restored_as_redis_restores_them() {
 fn earlier_forms() -> Vec<(&'static str, Vec<u8>)> {
     let string = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
     let list = ziplist(&[&[0, 1, b'a'], &[3, 0xf2], &[2, 0xc0, 0x2c, 1], &[4, 0xf0, 0x90, 0xee, 0xfe]]);
+    let pair = ziplist(&[&[0, 1, b'a'], &[3, 0xf2]]);
     vec![
         ("a list of elements", [&[1, 2][..], &string(b"one"), &[0xc1, 0x39, 0x30]].concat()),
         ("a list in a ziplist", [&[10][..], &string(&list)].concat()),
+        ("a set of elements", [&[2, 2][..], &string(b"one"), &[0xc1, 0x39, 0x30]].concat()),
+        ("a set of integers in 16 bits", [&[11, 12][..], b"\x02\0\0\0\x02\0\0\0\xff\xff\x05\0"].concat()),
+        (
+            "a set of integers in 64 bits",
+            [&[11, 16][..], b"\x08\0\0\0\x01\0\0\0\0\x50\x39\x27\x8c\x04\0\0"].concat(),
+        ),
+        (
+            "a sorted set with scores as text",
+            [&[3, 3][..], &string(b"one"), b"\x041.25", &string(b"two"), &[254], &string(b"three"), &[255]]
+                .concat(),
+        ),
+        ("a sorted set with binary scores", [&[5, 1][..], &string(b"one"), &1.25f64.to_le_bytes()].concat()),
+        ("a sorted set in a ziplist", [&[12][..], &string(&pair)].concat()),
+        ("a hash of fields", [&[4, 1][..], &string(b"field"), &string(b"value")].concat()),
+        ("a hash in a ziplist", [&[13][..], &string(&pair)].concat()),
+        ("a hash in a zipmap", [&[9][..], &string(b"\x02\x01a\x02\x00xy\x03key\x01\x02z??\xff")].concat()),
         ("a list of ziplists", [&[14, 2][..], &string(&list), &string(&list)].concat()),
     ]
 }
@@ -116,7 +139,7 @@ fn forged_payloads_do_no_harm() {
             bodies.push(payload[..payload.len() - 10].to_vec());
         }
     }
-    let rounds = if std::env::var_os("LONG").is_some() { 3_000_000 } else { 10_000 };
+    let rounds = if std::env::var_os("REDLET_LONG").is_some() { 3_000_000 } else { 10_000 };
     let mut restored = 0;
     for _ in 0..rounds {
         let mut body = bodies[random.below(bodies.len() as u64) as usize].clone();
@@ -154,6 +177,38 @@ fn mutate(body: &mut Vec<u8>, random: &mut Random) {
             let piece = body[from..(from + random.below(20) as usize).min(body.len())].to_vec();
             drop(body.splice(at..at, piece));
         }
+    }
+}
+
+#[test]
+fn keys_move_between_servers_of_either_kind() {
+    let redlet = Server::redlet().expect("it was built for this test");
+    let redis = start_redis();
+    for (from, to) in [(&redlet, &redis), (&redis, &redlet)] {
+        let port = to.port().to_string();
+        let (mut from, mut to) = (from.connect(), to.connect());
+        let migrate = |key, options: &[&str]| {
+            let args =
+                ["MIGRATE", "127.0.0.1", &port, key, "0", "5000"].into_iter().chain(options.iter().copied());
+            args.map(|arg| arg.as_bytes().to_vec()).collect::<Vec<_>>()
+        };
+        from.call(&["FLUSHALL"]);
+        to.call(&["FLUSHALL"]);
+        from.call(&["SET", "k", "v", "EX", "1000"]);
+        from.call(&["RPUSH", "l", "a", "b"]);
+        from.call(&["HSET", "h", "field", "value"]);
+        assert_eq!(from.call_bytes(&migrate("k", &[])), b"+OK\r\n");
+        assert_eq!(from.call(&["EXISTS", "k"]), b":0\r\n");
+        assert_eq!(to.call(&["GET", "k"]), b"$1\r\nv\r\n");
+        assert_eq!(to.call(&["TTL", "k"]), b":1000\r\n");
+        assert_eq!(from.call_bytes(&migrate("", &["COPY", "KEYS", "l", "none", "h"])), b"+OK\r\n");
+        assert_eq!(from.call(&["EXISTS", "l", "h"]), b":2\r\n");
+        assert_eq!(to.call(&["EXISTS", "l", "h"]), b":2\r\n");
+        let busy = b"-ERR Target instance replied with error: BUSYKEY Target key name already exists.\r\n";
+        assert_eq!(from.call_bytes(&migrate("l", &[])), busy);
+        assert_eq!(from.call_bytes(&migrate("", &["REPLACE", "KEYS", "l", "h"])), b"+OK\r\n");
+        assert_eq!(from.call(&["EXISTS", "l", "h"]), b":0\r\n");
+        assert_eq!(from.call_bytes(&migrate("l", &[])), b"+NOKEY\r\n");
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::number;
+use crate::base::time::Time;
 use crate::command;
 use crate::engine::acl::{Reason, UserId};
-use crate::engine::session::Replies;
-use crate::engine::{Call, Family, REDIS_VERSION};
+use crate::engine::session::{Replies, Turn};
+use crate::engine::wait::Nothing;
+use crate::engine::{Call, Family, REDIS_VERSION, Request};
 use crate::resp::{Error, Protocol, Result};
 use crate::spec::Categories;
 
@@ -14,7 +16,7 @@ use super::client::{check_name, set_name};
 pub const CONNECTION: Family = Family {
     name: "connection",
     category: Categories::CONNECTION,
-    commands: &[&AUTH, &ECHO, &HELLO, &PING, &QUIT, &RESET, &SELECT, &WAIT],
+    commands: &[&AUTH, &ECHO, &HELLO, &PING, &QUIT, &RESET, &SELECT, &WAIT, &WAITAOF],
 };
 
 command! {
@@ -300,13 +302,64 @@ command! {
 
 fn wait(call: &mut Call<'_>) -> Result {
     let replicas = call.args.int(1)?;
-    let timeout = number::parse_int(call.args.at(2));
-    let timeout = timeout.ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
-    let timeout = u64::try_from(timeout).map_err(|_| Error::Text("ERR timeout is negative"))?;
+    let until = patience(call, 2)?;
     if replicas <= 0 {
         call.reply.int(0);
         return Ok(());
     }
-    let until = (timeout > 0).then(|| call.db.now.plus_millis(timeout));
-    call.wait_for_replicas(until)
+    call.wait_for_replicas(until, Nothing::Int(0))
+}
+
+/// Reads the argument at `i` as the milliseconds to wait; returns the deadline, or none for 0.
+fn patience(call: &Call<'_>, i: usize) -> Result<Option<Time>> {
+    let timeout = number::parse_int(call.args.at(i));
+    let timeout = timeout.ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
+    let timeout = u64::try_from(timeout).map_err(|_| Error::Text("ERR timeout is negative"))?;
+    Ok((timeout > 0).then(|| call.db.now.plus_millis(timeout)))
+}
+
+command! {
+    /// Waits until the log and replicas' logs have what the connection has written, on the disk.
+    ///
+    /// Answers with two numbers: 1 if our own log has it, and how many replicas' logs, at the latest after so many
+    /// milliseconds; 0 waits for ever. From Redis 7.2.
+    ///
+    /// ```redis
+    /// > WAITAOF 0 0 100
+    /// 1) (integer) 0
+    /// 2) (integer) 0
+    /// ```
+    WAITAOF("numlocal:integer numreplicas:integer timeout:integer") -> "[number, number]";
+    flags BLOCKING | NOSCRIPT;
+    since "7.2.0";
+    takes "O(1)";
+    run waitaof;
+}
+
+fn waitaof(call: &mut Call<'_>) -> Result {
+    if let Turn::Answered(_) = call.session.turn {
+        Nothing::Logged(1).write(&mut call.reply);
+        return Ok(());
+    }
+    let local = call.args.int(1)?;
+    if !(0..=1).contains(&local) {
+        return Err(Error::Text("ERR value is out of range, value must between 0 and 1"));
+    }
+    let replicas = number::parse_int(call.args.at(2)).filter(|replicas| *replicas >= 0);
+    let replicas = replicas.ok_or(Error::Text("ERR value is out of range, must be positive"))?;
+    let until = patience(call, 3)?;
+    if local > 0 && !call.shared.config.appendonly {
+        return Err(Error::Text(
+            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ));
+    }
+    if replicas > 0 {
+        return call.wait_for_replicas(until, Nothing::Logged(local));
+    }
+    if local > 0 && call.session.turn == Turn::Sent {
+        call.wait_for_word(Request::Sync, call.args.to_owned());
+    } else {
+        Nothing::Logged(0).write(&mut call.reply);
+    }
+    Ok(())
 }

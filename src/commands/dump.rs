@@ -56,7 +56,7 @@ command! {
     /// > GET answer
     /// "42"
     /// ```
-    RESTORE("key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]") -> "'OK'";
+    RESTORE("key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds|FREQ frequency:integer]") -> "'OK'";
     flags WRITE | DENYOOM;
     keys OW | UPDATE;
     also DANGEROUS;
@@ -74,7 +74,7 @@ command! {
     /// > RESTORE-ASKING answer 0 "\x00\xc0*\n\x00\x81\xfb\\\xfa\x86cOP"
     /// OK
     /// ```
-    RESTORE_ASKING "RESTORE-ASKING" ("key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]") -> "'OK'";
+    RESTORE_ASKING "RESTORE-ASKING" ("key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds|FREQ frequency:integer]") -> "'OK'";
     flags WRITE | DENYOOM | ASKING;
     keys OW | UPDATE;
     also DANGEROUS;

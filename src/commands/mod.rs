@@ -23,6 +23,7 @@ mod lcs;
 mod list;
 mod list_blocking;
 mod memory;
+mod migrate;
 mod monitor;
 mod object;
 mod persistence;
@@ -74,6 +75,7 @@ pub const ALL: &[&Family] = &[
     &list_blocking::LIST_BLOCKING,
     &memory::MEMORY_FAMILY,
     &monitor::MONITOR_FAMILY,
+    &migrate::MIGRATE_FAMILY,
     &object::OBJECT_FAMILY,
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,

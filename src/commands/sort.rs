@@ -7,7 +7,7 @@ use crate::base::bytes::Bytes;
 use crate::base::number::{parse_float, parse_int};
 use crate::command;
 use crate::data::entry::{NewValue, ValueRef};
-use crate::data::list::{List, Side};
+use crate::data::list::{Item as Element, List, Side};
 use crate::data::object::Object;
 use crate::engine::{Call, Family};
 use crate::keyspace::{Event, Expiry};
@@ -50,7 +50,7 @@ command! {
 
 fn sort_or_store(call: &mut Call<'_>) -> Result {
     let query = Query::read(call.args, Stores::Maybe)?;
-    sort(call, &query)
+    sort(call, query)
 }
 
 command! {
@@ -77,7 +77,7 @@ command! {
 
 fn sort_only(call: &mut Call<'_>) -> Result {
     let query = Query::read(call.args, Stores::Never)?;
-    sort(call, &query)
+    sort(call, query)
 }
 
 /// Whether a query may say where to store what comes out.
@@ -172,8 +172,9 @@ impl Item {
     }
 }
 
-fn sort(call: &mut Call<'_>, query: &Query<'_>) -> Result {
-    let mut items = elements(call, query)?;
+fn sort(call: &mut Call<'_>, mut query: Query<'_>) -> Result {
+    let mut items = elements(call, &mut query)?;
+    let query = &query;
     if !query.keeps_order {
         for item in &mut items {
             item.weight = weigh(call, query, &item.element)?;
@@ -181,7 +182,7 @@ fn sort(call: &mut Call<'_>, query: &Query<'_>) -> Result {
         let order = |one: &Item, two: &Item| {
             let order = one.compare(two);
             let order = if query.descending { order.reverse() } else { order };
-            order.then_with(|| one.place.cmp(&two.place))
+            order.then(one.place.cmp(&two.place)).then_with(|| one.element.cmp(&two.element))
         };
         let window = query.window(items.len());
         // What comes behind the window need not be in order.
@@ -200,7 +201,7 @@ fn sort(call: &mut Call<'_>, query: &Query<'_>) -> Result {
 }
 
 /// Returns the elements of the key; if their order stays, only those that are wanted.
-fn elements(call: &mut Call<'_>, query: &Query<'_>) -> Result<Vec<Item>> {
+fn elements(call: &mut Call<'_>, query: &mut Query<'_>) -> Result<Vec<Item>> {
     let Some(entry) = call.db.entry_counted(call.args.at(1)) else { return Ok(vec![]) };
     let mut items = vec![];
     let mut add = |element: &[u8]| {
@@ -215,6 +216,17 @@ fn elements(call: &mut Call<'_>, query: &Query<'_>) -> Result<Vec<Item>> {
         }
         ValueRef::Object(Object::SortedSet(set)) => {
             set.range(query.read_range(set.len()), Side::Head).for_each(|(member, _)| add(&member));
+        }
+        ValueRef::Object(Object::Set(set)) => {
+            // A set has no order to keep. What is stored must not depend on how it is laid out.
+            if query.keeps_order && query.store.is_some() {
+                (query.keeps_order, query.alpha, query.by) = (false, true, None);
+            }
+            query.descending &= !query.keeps_order;
+            let Range { start, end } = query.read_range(set.len());
+            set.iter().skip(start).take(end - start).for_each(|member| add(&Element::from(member)));
+            // Members that compare alike are put in order by their bytes.
+            items.iter_mut().for_each(|item| item.place = 0);
         }
         ValueRef::Str(_) | ValueRef::Object(Object::Hash(_) | Object::Stream(_)) => {
             return Err(Error::WrongType);

@@ -15,8 +15,8 @@ pub const STRING: Family = Family {
     name: "string",
     category: Categories::STRING,
     commands: &[
-        &APPEND, &GET, &GETDEL, &GETEX, &GETRANGE, &GETSET, &MGET, &MSET, &MSETNX, &PSETEX, &SET, &SETEX,
-        &SETNX, &SETRANGE, &STRLEN, &SUBSTR,
+        &APPEND, &DELIFEQ, &GET, &GETDEL, &GETEX, &GETRANGE, &GETSET, &MGET, &MSET, &MSETNX, &PSETEX, &SET,
+        &SETEX, &SETNX, &SETRANGE, &STRLEN, &SUBSTR,
     ],
 };
 
@@ -25,7 +25,8 @@ command! {
     ///
     /// The key loses its deadline unless `EX`, `PX`, `EXAT` or `PXAT` gives it a new one or `KEEPTTL` keeps the old.
     /// `NX` sets only a key that does not exist, `XX` only one that does; the reply is null if that stood in the way.
-    /// With `GET` the reply is the former value instead, in any case.
+    /// `IFEQ`, of Valkey 8.1, sets only a string that equals another one. With `GET` the reply is the former value instead,
+    /// in any case.
     ///
     /// ```redis
     /// > SET door open EX 60
@@ -37,7 +38,7 @@ command! {
     /// > TTL door
     /// (integer) 60
     /// ```
-    SET("key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
+    SET("key value [NX|XX|IFEQ comparison-value] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]")
         -> "'OK' | string | null";
     flags WRITE | DENYOOM;
     keys RW | ACCESS | UPDATE | VARIABLE_FLAGS;
@@ -55,6 +56,8 @@ fn set(call: &mut Call<'_>) -> Result {
             choose(&mut condition, Condition::Absent)?;
         } else if options.word("XX") {
             choose(&mut condition, Condition::Present)?;
+        } else if let Some(expected) = options.after("IFEQ")? {
+            choose(&mut condition, Condition::Equals(expected))?;
         } else if options.word("GET") {
             get = true;
         } else if options.word("KEEPTTL") {
@@ -67,22 +70,41 @@ fn set(call: &mut Call<'_>) -> Result {
     if get {
         write_value(call, key)?;
     }
-    let done = store(call, key, value, condition, expiry);
-    match (get, done) {
-        (false, true) => call.reply.ok(),
-        (false, false) => call.reply.null(),
-        (true, true) if expiry == Expiry::Keep => call.db.log_as(&[b"SET", key, value, b"KEEPTTL"]),
-        (true, true) if expiry == Expiry::Never => call.db.log_as(&[b"SET", key, value]),
-        (true, _) => {}
+    let done = store(call, key, value, condition, expiry)?;
+    if !get {
+        if done { call.reply.ok() } else { call.reply.null() }
+    }
+    // Where the log is read there is nobody to reply to, and an older server may not know every condition.
+    if done && (get || matches!(condition, Some(Condition::Equals(_)))) {
+        match expiry {
+            Expiry::Keep => call.db.log_as(&[b"SET", key, value, b"KEEPTTL"]),
+            Expiry::Never => call.db.log_as(&[b"SET", key, value]),
+            Expiry::At(_) => {}
+        }
     }
     Ok(())
 }
 
 /// What must hold of a key to be set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
+enum Condition<'a> {
     Absent,
     Present,
+    /// It holds this string.
+    Equals(&'a [u8]),
+}
+
+impl Condition<'_> {
+    fn holds(self, call: &mut Call<'_>, key: &[u8]) -> Result<bool> {
+        match self {
+            Condition::Absent => Ok(!call.db.exists(key)),
+            Condition::Present => Ok(call.db.exists(key)),
+            Condition::Equals(expected) => {
+                let string = call.db.write::<Str>(key)?;
+                Ok(string.is_some_and(|string| string.get().as_bytes(&mut [0; 20]) == expected))
+            }
+        }
+    }
 }
 
 /// Sets a key if the condition holds; returns whether it did.
@@ -90,13 +112,13 @@ fn store(
     call: &mut Call<'_>,
     key: &[u8],
     value: &[u8],
-    condition: Option<Condition>,
+    condition: Option<Condition<'_>>,
     expiry: Expiry,
-) -> bool {
+) -> Result<bool> {
     if let Some(condition) = condition
-        && call.db.exists(key) != (condition == Condition::Present)
+        && !condition.holds(call, key)?
     {
-        return false;
+        return Ok(false);
     }
     call.db.set(key, NewValue::Bytes(value), expiry);
     call.db.touch(key, Event::string("set"));
@@ -104,7 +126,7 @@ fn store(
         call.db.note(key, Event::generic("expire"));
         call.db.log_as(&[b"SET", key, value, b"PXAT", &format_int(deadline.millis() as i64)]);
     }
-    true
+    Ok(true)
 }
 
 command! {
@@ -128,7 +150,7 @@ command! {
 
 fn setnx(call: &mut Call<'_>) -> Result {
     let (key, value) = (call.args.at(1), call.args.at(2));
-    let done = store(call, key, value, Some(Condition::Absent), Expiry::Never);
+    let done = store(call, key, value, Some(Condition::Absent), Expiry::Never)?;
     call.reply.int(done.into());
     Ok(())
 }
@@ -183,7 +205,7 @@ fn store_for(call: &mut Call<'_>, unit: Unit, command: &'static str) -> Result {
     let (key, value) = (call.args.at(1), call.args.at(3));
     let lifetime = Lifetime { form: Some(Form::Until(unit, From::Now)), number: call.args.at(2) };
     let expiry = lifetime.expiry(call.db.now, command)?;
-    store(call, key, value, None, expiry);
+    store(call, key, value, None, expiry)?;
     call.reply.ok();
     Ok(())
 }
@@ -411,7 +433,7 @@ command! {
 fn getset(call: &mut Call<'_>) -> Result {
     let (key, value) = (call.args.at(1), call.args.at(2));
     write_value(call, key)?;
-    store(call, key, value, None, Expiry::Never);
+    store(call, key, value, None, Expiry::Never)?;
     call.db.log_as(&[b"SET", key, value]);
     Ok(())
 }
@@ -444,6 +466,38 @@ fn getdel(call: &mut Call<'_>) -> Result {
         call.db.touch(key, Event::DEL);
         call.db.log_as(&[b"DEL", key]);
     }
+    Ok(())
+}
+
+command! {
+    /// Removes a key whose string value equals another one.
+    ///
+    /// The reply is 1 if it was removed, 0 if the key holds another string or does not exist. From Valkey 9.0.
+    ///
+    /// ```redis
+    /// > SET lock ann
+    /// OK
+    /// > DELIFEQ lock bob
+    /// (integer) 0
+    /// > DELIFEQ lock ann
+    /// (integer) 1
+    /// ```
+    DELIFEQ("key value") -> "number";
+    flags WRITE | FAST;
+    keys RM | ACCESS | DELETE;
+    since "9.0.0";
+    takes "O(1)";
+    run delifeq;
+}
+
+fn delifeq(call: &mut Call<'_>) -> Result {
+    let (key, expected) = (call.args.at(1), call.args.at(2));
+    let removed = Condition::Equals(expected).holds(call, key)? && call.db.remove(key);
+    if removed {
+        call.db.touch(key, Event::DEL);
+        call.db.log_as(&[b"DEL", key]);
+    }
+    call.reply.int(removed.into());
     Ok(())
 }
 

@@ -41,7 +41,7 @@ impl Call<'_> {
     pub fn tried(&self, keys: Range<usize>) -> impl Iterator<Item = usize> + use<> {
         let woken = match &self.session.turn {
             Turn::Resumed { key, .. } => keys.clone().find(|i| self.args.at(*i) == &**key),
-            Turn::Sent | Turn::Nested => None,
+            Turn::Sent | Turn::Nested | Turn::Answered(_) => None,
         };
         match woken {
             Some(i) => i..i + 1,
@@ -94,19 +94,18 @@ impl Call<'_> {
     /// Returns whether the client is to wait, and has not before; where waiting is not allowed it is told `nothing`.
     fn begins_to_wait(&mut self, nothing: Nothing) -> bool {
         match &mut self.session.turn {
-            Turn::Nested => nothing.write(&mut self.reply),
+            Turn::Nested | Turn::Answered(_) => nothing.write(&mut self.reply),
             Turn::Resumed { still, .. } => *still = true,
             Turn::Sent => return true,
         }
         false
     }
 
-    /// Waits for replicas; the client is told that there is none when the deadline passes, or at once where waiting is
-    /// not allowed.
-    pub fn wait_for_replicas(&mut self, until: Option<Time>) -> Result {
+    /// Waits for replicas; the client is told `nothing` when the deadline passes, or at once where waiting is not allowed.
+    pub fn wait_for_replicas(&mut self, until: Option<Time>, nothing: Nothing) -> Result {
         match self.session.turn {
-            Turn::Sent => self.wait(On::Replicas, until, Nothing::Int(0)),
-            Turn::Nested | Turn::Resumed { .. } => self.reply.int(0),
+            Turn::Sent => self.wait(On::Replicas, until, nothing),
+            Turn::Nested | Turn::Resumed { .. } | Turn::Answered(_) => nothing.write(&mut self.reply),
         }
         Ok(())
     }
@@ -120,6 +119,13 @@ impl Call<'_> {
             self.reply.ok();
         }
         id
+    }
+
+    /// Asks the host for something and waits for its answer, with which the command is run again, for these arguments.
+    /// Only where the client waits for no transaction.
+    pub fn wait_for_word(&mut self, request: Request, args: OwnedArgs) {
+        let (on, db) = (On::Host(self.shared.requests.push(request)), self.db.index());
+        self.join(Waiting { args, db, on, until: None, nothing: Nothing::Null, minds_loss: false });
     }
 
     /// Logs that something was refused to `username`, for ACL LOG.

@@ -160,15 +160,15 @@ impl Engine {
         dispatch::silence(&mut call, start);
     }
 
-    /// Runs a waiting client's command again because `key` was touched; returns whether it still waits.
-    pub(super) fn resume(&mut self, id: SessionId, key: &[u8], now: Time) -> bool {
+    /// Runs a waiting client's command again for what the turn says; returns whether it still waits.
+    pub(super) fn resume(&mut self, id: SessionId, turn: Turn, now: Time) -> bool {
         let Some(mut client) = self.shared.clients.check_out(id) else { return false };
         let Some(waiting) = client.session.waiting.take() else {
             self.shared.clients.check_in(client);
             return false;
         };
         self.effects.actor = Some(id);
-        client.session.turn = Turn::Resumed { key: key.into(), still: false };
+        client.session.turn = turn;
         let mut call = Call {
             args: waiting.args.as_args(),
             reply: Reply::new(&mut client.out, client.session.protocol),

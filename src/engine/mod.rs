@@ -44,7 +44,7 @@ pub use absorb::Absorbed;
 pub use call::Call;
 pub use config::Config;
 pub use dispatch::dispatch;
-pub use request::{Answer, Request, RequestId};
+pub use request::{Answer, Parcel, Request, RequestId};
 pub use session::{Peer, Session};
 pub use shared::Shared;
 

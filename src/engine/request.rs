@@ -30,6 +30,10 @@ pub enum Request {
     LoadUsers,
     /// Write the users to the file `aclfile`.
     SaveUsers,
+    /// Send these calls to another server, and answer with what it says.
+    Send(Parcel),
+    /// Bring the log to the disk.
+    Sync,
     /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.
     Reload { log: bool },
 }
@@ -43,10 +47,25 @@ pub enum Save {
     No,
 }
 
+/// Calls for another server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parcel {
+    pub host: String,
+    pub port: u16,
+    /// How long connecting, sending and each reading may take.
+    pub timeout_ms: u64,
+    /// In RESP.
+    pub calls: Vec<u8>,
+    /// How many calls there are. Each is replied to by one line.
+    pub replies: usize,
+}
+
 /// What came of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     Done,
+    /// What another server has said, be it less than expected. The command that asked is run again with it.
+    Said(Vec<u8>),
     /// The text of the error that the client gets, with its code.
     Failed(String),
 }

@@ -105,6 +105,8 @@ pub enum Turn {
     Nested,
     /// It waited, and this key was touched; `still` is set when it goes on waiting.
     Resumed { key: Bytes, still: bool },
+    /// It waited for the host, which has answered this.
+    Answered(Vec<u8>),
 }
 
 /// What CLIENT REPLY asked for.

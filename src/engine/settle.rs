@@ -6,6 +6,7 @@ use crate::keyspace::{Classes, Db, Event, Happening};
 use crate::resp::{Protocol, Reply, SessionId};
 
 use super::Engine;
+use super::session::Turn;
 use super::tracking::Due;
 
 impl Engine {
@@ -38,7 +39,7 @@ impl Engine {
             if !self.keyspace.has(db, key, now) && !self.shared.minds_loss(id) {
                 if self.shared.waits.minds_loss() { continue } else { break }
             }
-            self.resume(id, key, now);
+            self.resume(id, Turn::Resumed { key: key.into(), still: false }, now);
             self.end_unit(now, ready);
         }
     }

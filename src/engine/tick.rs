@@ -6,6 +6,7 @@ use crate::resp::{Error, SessionId};
 
 use super::Engine;
 use super::request::{Answer, Request, RequestId};
+use super::session::Turn;
 
 /// Keys that one turn of active expiry looks at, at the most.
 const EXPIRY_BUDGET: usize = 20_000;
@@ -50,10 +51,14 @@ impl Engine {
     pub fn answer(&mut self, request: RequestId, answer: Answer, now: Time) {
         let Some(id) = self.shared.waits.awaiting(request) else { return };
         self.count_wait(id, now);
-        self.shared.end_wait(id, |reply, _| match answer {
-            Answer::Done => reply.ok(),
-            Answer::Failed(text) => reply.error(&Error::said(text)),
-        });
+        match answer {
+            Answer::Done => self.shared.end_wait(id, |reply, _| reply.ok()),
+            Answer::Failed(text) => self.shared.end_wait(id, |reply, _| reply.error(&Error::said(text))),
+            Answer::Said(said) => {
+                self.resume(id, Turn::Answered(said), now);
+                self.settle(now);
+            }
+        }
     }
 
     fn cron_period_us(&self) -> u64 {

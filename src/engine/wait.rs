@@ -39,6 +39,8 @@ pub enum Nothing {
     Null,
     NullArray,
     Int(i64),
+    /// Whether our own log has it, and that no replica's has.
+    Logged(i64),
 }
 
 impl Nothing {
@@ -47,6 +49,11 @@ impl Nothing {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
             Nothing::Int(n) => reply.int(n),
+            Nothing::Logged(local) => {
+                reply.array(2);
+                reply.int(local);
+                reply.int(0);
+            }
         }
     }
 }

@@ -64,6 +64,11 @@ impl<'a> Args<'a> {
         Self { bytes: self.bytes, spans: &self.spans[places] }
     }
 
+    /// Returns the arguments from `start` to `end`; none if there are fewer.
+    pub fn part(self, start: usize, end: usize) -> Args<'a> {
+        Self { bytes: self.bytes, spans: self.spans.get(start..end).unwrap_or_default() }
+    }
+
     /// Returns the arguments from `i` on, to be taken one by one.
     pub fn options(self, from: usize) -> Options<'a> {
         Options { args: self, at: from }

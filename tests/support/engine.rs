@@ -172,6 +172,12 @@ impl Host {
             | Request::Warn(_) => {
                 self.store.answer(request, Answer::Done, self.now);
             }
+            Request::Sync => self.store.answer(request, Answer::Said(vec![]), self.now),
+            // A network where nobody answers.
+            Request::Send(_) => {
+                let text = "IOERR error or timeout connecting to the client".to_string();
+                self.store.answer(request, Answer::Failed(text), self.now);
+            }
             Request::Shutdown { .. } => {
                 let all: Vec<SessionId> = self.clients.values().map(|connection| connection.id).collect();
                 all.into_iter().for_each(|id| self.close(id));

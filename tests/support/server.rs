@@ -45,6 +45,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Returns the port where it speaks RESP.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts a program that takes redis-server's flags, with nothing stored and nothing saved.
     pub fn start(program: &str, flags: &[&str]) -> Result<Self, String> {
         Self::launch(program.as_ref(), flags, false)

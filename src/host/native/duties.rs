@@ -11,6 +11,7 @@ use super::connection::Sent;
 use super::facts;
 use super::listen::{self, Listener};
 use super::options::plain;
+use super::parcel;
 use super::server::Server;
 use super::web::Web;
 use crate::base::time::Time;
@@ -76,6 +77,17 @@ impl Server {
             Request::Sleep { until } => {
                 self.clock.sleep_until(until);
                 self.store.answer(id, Answer::Done, self.clock.now());
+            }
+            Request::Send(parcel) => {
+                let answer = match parcel::send(&parcel) {
+                    Ok(lines) => Answer::Said(lines),
+                    Err(text) => Answer::Failed(text.into()),
+                };
+                self.store.answer(id, answer, self.clock.now());
+            }
+            Request::Sync => {
+                self.files.sync(&mut self.store);
+                self.store.answer(id, Answer::Said(Vec::new()), now);
             }
             Request::Reload { log } => {
                 let result = if log {

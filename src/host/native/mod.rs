@@ -13,6 +13,7 @@ mod log;
 pub mod memory;
 mod metrics;
 mod options;
+mod parcel;
 mod server;
 mod signals;
 mod users;

@@ -346,6 +346,12 @@ impl Local {
                 let text = "ERR There are no files here".to_string();
                 self.store.answer(id, Answer::Failed(text), now);
             }
+            Request::Send(_) => {
+                let text = "ERR There are no sockets here".to_string();
+                self.store.answer(id, Answer::Failed(text), now);
+            }
+            // Here the log goes to the disk by itself.
+            Request::Sync => self.store.answer(id, Answer::Said(Vec::new()), now),
             Request::Warn(_) => {}
         }
     }

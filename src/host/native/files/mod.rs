@@ -244,6 +244,12 @@ impl Files {
         }
     }
 
+    /// Brings the log to the disk.
+    pub fn sync(&mut self, store: &mut Store) {
+        let result = self.append.sync();
+        self.report(store, result);
+    }
+
     /// Brings everything to the disk before the server ends.
     pub fn close(&mut self, store: &mut Store, save: bool, now: Time) -> std::io::Result<()> {
         if self.append.is_on() {
