@@ -133,6 +133,8 @@ export interface Commands<S = string> {
   decrby(key: Key, decrement: Numeric): number;
   /** Removes keys. `DEL key...` */
   del(...keys: (Key | readonly Key[])[]): number;
+  /** Removes a key whose string value equals another one. `DELIFEQ key value` */
+  delifeq(key: Key, value: Value): number;
   /** Returns a key's value as bytes that RESTORE takes, here or in Redis. `DUMP key` */
   dump(key: Key): S | null;
   /** Returns the message. `ECHO message` */
@@ -295,12 +297,22 @@ export interface Commands<S = string> {
   lset(key: Key, index: Numeric, element: Value): "OK";
   /** Keeps the elements of a list between two places, both included, and removes the others. `LTRIM key start stop` */
   ltrim(key: Key, start: Numeric, stop: Numeric): "OK";
+  /** Tells in words whether memory is used well. `MEMORY DOCTOR` */
+  memoryDoctor(): S;
   /** Shows what the subcommands do. `MEMORY HELP` */
   memoryHelp(): S[];
+  /** Tells what the allocator tells of itself. `MEMORY MALLOC-STATS` */
+  memoryMallocStats(): S;
+  /** Asks the allocator to give back what it does not need; ours does so by itself. `MEMORY PURGE` */
+  memoryPurge(): "OK";
+  /** Tells how memory is used: bytes, numbers and shares by name. `MEMORY STATS` */
+  memoryStats(): Record<string, unknown>;
   /** Returns how many bytes a key and its value take. `MEMORY USAGE key [SAMPLES count]` */
   memoryUsage(key: Key, ...options: ({ SAMPLES?: Numeric } | Value)[]): number | null;
   /** Returns the string values of several keys. `MGET key...` */
   mget(...keys: (Key | readonly Key[])[]): (S | null)[];
+  /** Moves keys to another server. `MIGRATE host port:integer <key|""> destination-db:integer timeout:integer [COPY] [REPLACE] [AUTH password|AUTH2 username password] [KEYS key...]` */
+  migrate(host: Value, port: Numeric, ...args: Argument[]): "OK" | "NOKEY";
   /** Shows every call of every connection, as it runs. `MONITOR` */
   monitor(): "OK";
   /** Moves a key to another database, if none has its name there. `MOVE key db` */
@@ -371,9 +383,9 @@ export interface Commands<S = string> {
   replconf(...args: Argument[]): "OK";
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
-  /** Makes a key of what DUMP has returned. `RESTORE key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
+  /** Makes a key of what DUMP has returned. `RESTORE key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds|FREQ frequency:integer]` */
   restore(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
-  /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency:integer]` */
+  /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds|FREQ frequency:integer]` */
   restoreAsking(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
   /** Tells which part the server has in replication: how far its history goes, and who follows. `ROLE` */
   role(): [S, number, [S, S, S][]];
@@ -399,8 +411,8 @@ export interface Commands<S = string> {
   sdiffstore(destination: Key, ...keys: (Key | readonly Key[])[]): number;
   /** Changes the database of the connection. `SELECT index` */
   select(index: Numeric): "OK";
-  /** Sets the string value of a key, whatever it held before. `SET key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]` */
-  set(key: Key, value: Value, ...options: ({ NX?: boolean; XX?: boolean; GET?: boolean; EX?: Numeric; PX?: Numeric; EXAT?: Numeric; PXAT?: Numeric; KEEPTTL?: boolean } | Value)[]): "OK" | S | null;
+  /** Sets the string value of a key, whatever it held before. `SET key value [NX|XX|IFEQ comparison-value] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]` */
+  set(key: Key, value: Value, ...options: ({ NX?: boolean; XX?: boolean; IFEQ?: Value; GET?: boolean; EX?: Numeric; PX?: Numeric; EXAT?: Numeric; PXAT?: Numeric; KEEPTTL?: boolean } | Value)[]): "OK" | S | null;
   /** Sets or clears one bit of a string, and returns what it was. `SETBIT key offset value:integer` */
   setbit(key: Key, offset: Numeric, value: Numeric): number;
   /** Sets the string value of a key that expires after some seconds. `SETEX key seconds value` */
@@ -473,10 +485,14 @@ export interface Commands<S = string> {
   unwatch(): "OK";
   /** Waits until replicas have what the connection has written. `WAIT numreplicas:integer timeout:integer` */
   wait(numreplicas: Numeric, timeout: Numeric): number;
+  /** Waits until the log and replicas' logs have what the connection has written, on the disk. `WAITAOF numlocal:integer numreplicas:integer timeout:integer` */
+  waitaof(numlocal: Numeric, numreplicas: Numeric, timeout: Numeric): [number, number];
   /** Makes the next transaction depend on keys. `WATCH key...` */
   watch(...keys: (Key | readonly Key[])[]): "OK";
   /** Acknowledges entries that a group has pending: they are done. `XACK key group id...` */
   xack(key: Key, group: Value, ...ids: (Value | readonly Value[])[]): number;
+  /** Acknowledges entries that a group has pending, and deletes them from the stream. Of Redis 8.2. `XACKDEL key group [KEEPREF|DELREF|ACKED] IDS numids:integer id...` */
+  xackdel(key: Key, group: Value, ...args: Argument[]): number[];
   /** Adds an entry to a stream, which is made if the key does not exist. `XADD key [NOMKSTREAM] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] <*|id> <field value>...` */
   xadd(key: Key, ...args: Argument[]): S | null;
   /** Gives what a group has had pending for long to another consumer, from an id on. `XAUTOCLAIM key group consumer min-idle-time:integer start:string [COUNT count] [JUSTID]` */
@@ -485,6 +501,8 @@ export interface Commands<S = string> {
   xclaim(key: Key, group: Value, consumer: Value, minIdleTime: Numeric, ...args: Argument[]): ([id: S, pairs: S[]] | S)[];
   /** Deletes entries of a stream by their ids. `XDEL key id...` */
   xdel(key: Key, ...ids: (Value | readonly Value[])[]): number;
+  /** Deletes entries of a stream with regard to the groups that read it. Of Redis 8.2. `XDELEX key [KEEPREF|DELREF|ACKED] IDS numids:integer id...` */
+  xdelex(key: Key, ...args: Argument[]): number[];
   /** Makes a group of consumers that share the entries of a stream. `XGROUP CREATE key group <id|$> [MKSTREAM] [ENTRIESREAD entries-read:integer]` */
   xgroupCreate(key: Key, group: Value, ...args: Argument[]): "OK";
   /** Makes a consumer of a group. `XGROUP CREATECONSUMER key group consumer` */
@@ -595,24 +613,24 @@ export const names =
   "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT PAUSE|" +
   "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|CLIENT UNPAUSE|" +
   "COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|" +
-  "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DUMP|ECHO|EXISTS|EXPIRE|" +
-  "EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GEOADD|GEODIST|GEOHASH|GEOPOS|GEORADIUS|GEORADIUSBYMEMBER|" +
+  "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DELIFEQ|DUMP|ECHO|EXISTS|" +
+  "EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GEOADD|GEODIST|GEOHASH|GEOPOS|GEORADIUS|GEORADIUSBYMEMBER|" +
   "GEORADIUSBYMEMBER_RO|GEORADIUS_RO|GEOSEARCH|GEOSEARCHSTORE|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|" +
   "HEXISTS|HEXPIRE|HEXPIREAT|HEXPIRETIME|HGET|HGETALL|HGETDEL|HGETEX|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|" +
   "HPERSIST|HPEXPIRE|HPEXPIREAT|HPEXPIRETIME|HPTTL|HRANDFIELD|HSCAN|HSET|HSETEX|HSETNX|HSTRLEN|HTTL|HVALS|INCR|" +
   "INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LATENCY DOCTOR|LATENCY GRAPH|LATENCY HELP|LATENCY HISTOGRAM|" +
   "LATENCY HISTORY|LATENCY LATEST|LATENCY RESET|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LOLWUT|LPOP|LPOS|LPUSH|" +
-  "LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY HELP|MEMORY USAGE|MGET|MONITOR|MOVE|MSET|MSETNX|OBJECT ENCODING|" +
-  "OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|" +
-  "PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PSYNC|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|" +
-  "PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|REPLCONF|RESET|RESTORE|" +
-  "RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|SETEX|" +
-  "SETNX|SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SLOWLOG GET|SLOWLOG HELP|SLOWLOG LEN|" +
-  "SLOWLOG RESET|SMEMBERS|SMISMEMBER|SMOVE|SORT|SORT_RO|SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|" +
-  "SUNION|SUNIONSTORE|SWAPDB|SYNC|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WATCH|XACK|XADD|XAUTOCLAIM|XCLAIM|XDEL|" +
-  "XGROUP CREATE|XGROUP CREATECONSUMER|XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|" +
-  "XINFO CONSUMERS|XINFO GROUPS|XINFO HELP|XINFO STREAM|XLEN|XPENDING|XRANGE|XREAD|XREADGROUP|XREVRANGE|XSETID|" +
-  "XTRIM|ZADD|ZCARD|ZCOUNT|ZDIFF|ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|" +
-  "ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|" +
-  "ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|" +
-  "ZUNIONSTORE";
+  "LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY DOCTOR|MEMORY HELP|MEMORY MALLOC-STATS|MEMORY PURGE|MEMORY STATS|" +
+  "MEMORY USAGE|MGET|MIGRATE|MONITOR|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|" +
+  "OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|" +
+  "PSYNC|PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|" +
+  "PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|RENAMENX|REPLCONF|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|" +
+  "RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SINTER|" +
+  "SINTERCARD|SINTERSTORE|SISMEMBER|SLOWLOG GET|SLOWLOG HELP|SLOWLOG LEN|SLOWLOG RESET|SMEMBERS|SMISMEMBER|SMOVE|" +
+  "SORT|SORT_RO|SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|SWAPDB|SYNC|TIME|TOUCH|TTL|" +
+  "TYPE|UNLINK|UNWATCH|WAIT|WAITAOF|WATCH|XACK|XACKDEL|XADD|XAUTOCLAIM|XCLAIM|XDEL|XDELEX|XGROUP CREATE|" +
+  "XGROUP CREATECONSUMER|XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|XINFO CONSUMERS|XINFO GROUPS|" +
+  "XINFO HELP|XINFO STREAM|XLEN|XPENDING|XRANGE|XREAD|XREADGROUP|XREVRANGE|XSETID|XTRIM|ZADD|ZCARD|ZCOUNT|ZDIFF|" +
+  "ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|" +
+  "ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|" +
+  "ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";
