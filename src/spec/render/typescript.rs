@@ -18,7 +18,8 @@ const WIDTH: usize = 110;
 
 /// Returns a module with the interface of the methods and the list of the names behind them.
 ///
-/// What the class does in a way of its own is left out: transactions and subscriptions.
+/// What the class does in a way of its own is left out: transactions and subscriptions; and what only
+/// replicas send, which is not answered with replies.
 pub fn typescript(declared: &[Declared]) -> String {
     let mut text = String::from(HEAD);
     let methods: Vec<&Declared> =
@@ -38,7 +39,8 @@ pub fn typescript(declared: &[Declared]) -> String {
 
 fn is_special(name: &str) -> bool {
     let subscribes = name.strip_prefix(['P', 'S']).is_some_and(|rest| rest.ends_with("SUBSCRIBE"));
-    subscribes || matches!(name, "MULTI" | "EXEC" | "DISCARD" | "SUBSCRIBE" | "UNSUBSCRIBE")
+    let replica = matches!(name, "PSYNC" | "REPLCONF" | "SYNC");
+    subscribes || replica || matches!(name, "MULTI" | "EXEC" | "DISCARD" | "SUBSCRIBE" | "UNSUBSCRIBE")
 }
 
 /// `CLIENT NO-EVICT` is `clientNoEvict`.
