@@ -15,12 +15,13 @@
 //! and looks at one or two cache lines around it. SCAN, snapshots and expiry walk in the order of positions, which no
 //! split or merge changes: "up to here" is one number, good for ever.
 
+mod draw;
+
 use std::ops::Deref;
 use std::slice;
 
 use siphasher::sip::SipHasher13;
 
-use crate::base::random::{Chooser, Random};
 use crate::base::time::Time;
 
 /// What a table can hold: something that knows its own key.
@@ -277,46 +278,6 @@ impl<T: Keyed> Table<T> {
         0
     }
 
-    /// Returns an entry, each as likely as any other.
-    ///
-    /// A segment is drawn with the share of positions it holds, and kept with a chance that makes up for how full
-    /// it is.
-    pub fn random(&self, random: &mut Random) -> Option<&T> {
-        let mut position = 0;
-        for _ in 0..if self.is_empty() { 0 } else { 64 } {
-            let drawn = random.next();
-            position = tag(drawn);
-            let segment = &self.segments[self.segment_of(position)?];
-            // One of `fullest << spare` seats in the segment's share of the directory; most seats are empty.
-            let seats = (self.fullest as u128) << (self.depth - segment.depth);
-            let room = if self.segments.len() == 1 { segment.len() as u128 } else { seats };
-            let seat = (u128::from(drawn as u32) * room) >> 32;
-            if let Some(item) = segment.items.get(seat as usize) {
-                return Some(item);
-            }
-        }
-        // All but empty everywhere: the next one in order will do.
-        let after = (self.walk_to_entry(u64::from(position))).or_else(|| self.walk_to_entry(0));
-        after.and_then(<[T]>::first)
-    }
-
-    /// Visits so many entries, all of them if there are fewer, none twice; any choice is as likely as any other.
-    pub fn sample(&self, count: usize, random: &mut Random, mut visit: impl FnMut(&T)) {
-        if count.saturating_mul(3) > self.len() {
-            let mut chooser = Chooser::new(self.len(), count);
-            return self.iter().filter(|_| chooser.takes(random)).for_each(visit);
-        }
-        let mut drawn: Vec<(u64, &T)> = Vec::with_capacity(count);
-        while drawn.len() < count {
-            for _ in drawn.len()..count {
-                drawn.extend(self.random(random).map(|entry| (self.hash(entry.key()), entry)));
-            }
-            drawn.sort_unstable_by(|one, other| (one.0, one.1.key()).cmp(&(other.0, other.1.key())));
-            drawn.dedup_by(|one, other| one.1.key() == other.1.key());
-        }
-        drawn.iter().for_each(|(_, entry)| visit(entry));
-    }
-
     /// Returns a moment before which nothing is to expire; none if nothing ever is.
     pub fn soonest(&self) -> Option<Time> {
         let segments = if self.volatile == 0 { &[][..] } else { &self.segments[..] };
@@ -348,16 +309,6 @@ impl<T: Keyed> Table<T> {
             from = segment.end();
         }
         0
-    }
-
-    fn walk_to_entry(&self, mut from: u64) -> Option<&[T]> {
-        loop {
-            let (items, next) = self.walk(from)?;
-            if !items.is_empty() {
-                return Some(items);
-            }
-            from = next;
-        }
     }
 
     /// Returns which segment holds a position; none does in a table that never held anything.
@@ -717,6 +668,7 @@ mod tests {
     use std::collections::{BTreeMap, HashMap, HashSet};
 
     use super::*;
+    use crate::base::random::Random;
 
     /// A key and when it expires.
     #[derive(Clone, Debug, PartialEq)]
@@ -901,27 +853,6 @@ mod tests {
         }
         table.check();
         assert_eq!(table.len(), 1_000);
-    }
-
-    #[test]
-    fn samples_are_even_and_without_repetition() {
-        let mut table = Table::new(KEY);
-        (0..30).for_each(|n| drop(table.insert(item(n))));
-        let mut random = Random::new(5);
-        for count in [0, 1, 5, 9, 11, 29, 30, 31] {
-            let mut counts = HashMap::new();
-            for _ in 0..3_000 {
-                let mut sample = HashSet::new();
-                table.sample(count, &mut random, |item| assert!(sample.insert(item.0.clone())));
-                assert_eq!(sample.len(), count.min(30));
-                sample.into_iter().for_each(|key| *counts.entry(key).or_insert(0) += 1);
-            }
-            let expected = 100 * count.min(30);
-            assert!(
-                counts.values().all(|&n| n <= expected + 120 && n + 120 >= expected),
-                "{count}: {counts:?}"
-            );
-        }
     }
 
     #[test]

@@ -218,8 +218,11 @@ mod tests {
         limits
     }
 
-    /// Reads a hash; returns its fields, values and deadlines in milliseconds, in order.
-    fn read(kind: u8, bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>, Option<u64>)>> {
+    /// A field, its value, and its deadline in milliseconds.
+    type Row = (Vec<u8>, Vec<u8>, Option<u64>);
+
+    /// Reads a hash; returns its fields in order.
+    fn read(kind: u8, bytes: &[u8]) -> Option<Vec<Row>> {
         let mut input = Input { bytes, at: 0 };
         let mut builder = Builder::begin(kind, &mut input).ok()?;
         while !builder.is_whole() {
