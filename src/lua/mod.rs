@@ -83,7 +83,7 @@
 //!   nobody caught is a [`Failure`]: its value as thrown, and the chunk and line that Redis tells after `script: …, on`.
 //!   The name of the chunk is as given to `load`, with its `@`. `error()` and `error({})` throw nil, or a table
 //!   without `err`: there is nothing in them to print, and redis-server 7.0.15 crashes of the latter.
-//! - **Random numbers** begin anew with each `start`.
+//! - **Random numbers** are the same in every new `Lua`, and go on from one script to the next, as redis-server's do.
 //! - **Memory**: all that scripts make is counted before it is allocated, and `not enough memory` is an error that scripts
 //!   can catch. After one that nobody caught the interpreter can be used again: garbage is collected first.
 
@@ -223,8 +223,17 @@ impl Lua {
         };
         heap.pinned.extend([Value::Table(globals), Value::Thread(main)]);
         let thread = Thread::default();
-        let vm =
-            Vm { heap, thread, current: main, main, globals, depth: 0, random: 0, texts, scratch: vec![] };
+        let vm = Vm {
+            heap,
+            thread,
+            current: main,
+            main,
+            globals,
+            depth: 0,
+            random: lib::FIRST_RANDOM,
+            texts,
+            scratch: vec![],
+        };
         let mut lua = Self { protos: vec![], free_protos: vec![], vm, pending: None };
         lib::open(&mut lua)?;
         Ok(lua)
@@ -296,7 +305,7 @@ impl Lua {
         vm.thread.stack[1..=args.len()].copy_from_slice(args);
         vm.thread.status = Status::Running;
         // The reference implementation calls a script from C.
-        (vm.depth, vm.random) = (1, lib::FIRST_RANDOM);
+        vm.depth = 1;
         self.pending = Some(Todo::Enter { func: 0, args: args.len(), then: Then::End, tail_calls: 0 });
         Ok(())
     }

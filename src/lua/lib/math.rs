@@ -1,4 +1,4 @@
-//! The library `math`. Random numbers are those of C's `lrand48`, the same ones after each start of a script.
+//! The library `math`. Random numbers are those of C's `lrand48`; like Redis', they go on from script to script.
 
 use crate::lua::Lua;
 use crate::lua::arith;
@@ -134,6 +134,6 @@ fn random(call: &mut Call<'_>) -> Result<Ret, Fault> {
 
 fn random_seed(call: &mut Call<'_>) -> Result<Ret, Fault> {
     let seed = to_int(call.number(0)?) as u32;
-    call.vm.random = u64::from(seed) << 16 | super::FIRST_RANDOM;
+    call.vm.random = u64::from(seed) << 16 | 0x330e;
     Ok(Ret::None)
 }

@@ -1,14 +1,19 @@
 //! The libraries.
 
 mod base;
+mod bit;
+mod cjson;
+mod cmsgpack;
 mod coroutine;
 mod decimal;
 mod format;
+mod json;
 mod matcher;
 mod math;
 mod pattern;
 mod sort;
 mod string;
+mod structs;
 mod table;
 
 use super::Lua;
@@ -18,8 +23,8 @@ use super::value::{TableId, Value};
 
 pub(super) use base::missing_global;
 
-/// The state of `math.random` when a script starts.
-pub(super) const FIRST_RANDOM: u64 = 0x330e;
+/// The state of `math.random` before its first seed: C's `lrand48` begins with it.
+pub(super) const FIRST_RANDOM: u64 = 0x1234_abcd_330e;
 
 /// Functions by name.
 type Functions = &'static [(&'static str, NativeFn)];
@@ -27,9 +32,13 @@ type Functions = &'static [(&'static str, NativeFn)];
 /// Makes all libraries.
 pub(super) fn open(lua: &mut Lua) -> Result<(), OutOfMemory> {
     base::open(lua)?;
+    bit::open(lua)?;
+    cjson::open(lua)?;
+    cmsgpack::open(lua)?;
     coroutine::open(lua)?;
     math::open(lua)?;
     string::open(lua)?;
+    structs::open(lua)?;
     table::open(lua)?;
     Ok(())
 }
