@@ -1,9 +1,9 @@
 import { RedisError, RedletError, type RedletErrorCode } from "./errors.js";
 import { Push } from "./resp.js";
 import { Attention, Happened, Scratch, type Happening } from "./scratch.js";
-import { beforePageGoes, lock } from "./storage.js";
+import { beforePageGoes, isFull, lock, persist, report, type StorageReport } from "./storage.js";
 import { instantiate, poison } from "./wasm.js";
-import { parameters, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
+import { parameters, placeOf, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
 import type { Reply } from "./values.js";
 
 export type AnyReply = Reply<string | Uint8Array>;
@@ -54,7 +54,7 @@ export class Core {
   #ended: RedletError | undefined;
   #closing: Promise<void> | undefined;
   #unstored = false;
-  readonly #stores: boolean;
+  readonly #place: StorageReport["place"];
   #storing = new Set<(why: Error) => void>();
   readonly #onStorage: ((event: StorageEvent) => void) | undefined;
   /** What is to be undone when the database is closed. */
@@ -64,14 +64,14 @@ export class Core {
   constructor(module: WebAssembly.Module, options: OpenOptions) {
     this.clock = options.clock ?? Date.now;
     this.#onStorage = options.onStorage;
-    this.#stores = options.storage === "indexeddb";
+    this.#place = placeOf(options);
     const happened = (happening: Happening) => this.#happened(happening);
     this.scratch = new Scratch(instantiate(module), parameters(options), this.clock, happened);
   }
 
   /** Makes an engine with the data that storage has. */
   static async open(module: WebAssembly.Module, options: OpenOptions): Promise<Core> {
-    if (options.storage !== "indexeddb") return new Core(module, options);
+    if (placeOf(options) === "memory") return new Core(module, options);
     const name = `redlet:${options.name ?? "default"}`;
     const release = await lock(name);
     const core = new Core(module, options);
@@ -85,6 +85,7 @@ export class Core {
       core.#release();
       throw failure;
     }
+    if (options.persistentStorage === true) await persist();
     core.#cleanup.push(beforePageGoes(() => core.#ended ?? core.scratch.engine.hurry()));
     return core;
   }
@@ -275,6 +276,7 @@ export class Core {
 
   #happened({ kind, message }: Happening): void {
     if (kind === "poisoned") this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${message}`));
+    else if (kind === "failing" && isFull(message)) void this.#tellFull(message);
     else if (kind !== "output") this.#tell(kind, message);
     else if (this.#ended === undefined) {
       this.#drain();
@@ -286,6 +288,18 @@ export class Core {
     this.end(why);
     poison();
     for (const undo of this.#cleanup.splice(0)) undo();
+  }
+
+  /** Returns what the browser says of storage. */
+  storageReport(): Promise<StorageReport> {
+    return report(this.#place);
+  }
+
+  async #tellFull(message: string): Promise<void> {
+    const { usage, quota } = await this.storageReport();
+    const estimate = quota === undefined ? "" : `: ${usage ?? "some"} of ${quota} bytes are used`;
+    // Chromium has no text for it beyond the name.
+    this.#tell("full", message.replace(/[: ]+$/, "") + estimate);
   }
 
   #tell(kind: StorageEvent["kind"], message: string): void {
@@ -374,7 +388,7 @@ export class Core {
     // Timers count whole milliseconds, and take no more than 31 bits of them.
     const timer = setTimeout(() => this.#tick(), Math.min(Math.max(Math.ceil(at - now), 0), 0x7fff_ffff));
     // Only somebody who waits or listens keeps a process alive, and what is still to be stored.
-    if (this.#listeners.size === 0 && !this.#stores && typeof timer === "object") (timer as { unref?(): void }).unref?.();
+    if (this.#listeners.size === 0 && this.#place === "memory" && typeof timer === "object") (timer as { unref?(): void }).unref?.();
     this.#timer = timer;
   }
 

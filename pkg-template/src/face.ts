@@ -1,4 +1,5 @@
 import { Subscription, type Message, type SubscriptionKind } from "./subscription.js";
+import { persist, type StorageReport } from "./storage.js";
 import type { AnyReply, Core, Settings } from "./core.js";
 import type { Reply } from "./values.js";
 
@@ -47,6 +48,19 @@ export abstract class Face<S> {
   /** Resolves when storage has all changes so far, on the disk; at once if there is no storage. */
   durable(): Promise<void> {
     return this.core.stored();
+  }
+
+  /** Returns where the data is, whether the browser promises to keep it, and how much room there is. */
+  storageReport(): Promise<StorageReport> {
+    return this.core.storageReport();
+  }
+
+  /**
+   * Asks the browser to keep this origin's data when room gets short; resolves to its answer, undefined where it can't
+   * be asked. Some browsers ask their user, so a button is a good place for this.
+   */
+  persistStorage(): Promise<boolean | undefined> {
+    return persist();
   }
 
   /** Closes the database, or just the session if it came from `session()`. What is not stored yet is stored first. */

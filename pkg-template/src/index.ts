@@ -3,6 +3,7 @@ export type { Commands } from "./commands.js";
 export type { Connection } from "./connection.js";
 export type { Message, Subscription } from "./subscription.js";
 export type { OpenOptions, StorageEvent } from "./options.js";
+export type { StorageReport } from "./storage.js";
 export type { Pipeline, PipelineSync, Transaction, TransactionSync } from "./pipeline.js";
 export type { Imported, ImportOptions, ImportProgress, ImportSource } from "./transfer.js";
 export type { Argument, Key, Numeric, Reply, Value } from "./values.js";

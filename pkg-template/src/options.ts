@@ -1,9 +1,16 @@
+import { RedletError } from "./errors.js";
+
 /** How a database is opened. */
 export interface OpenOptions {
   /** Names the database among those of this origin; `"default"` if it is left out. */
   name?: string;
   /** Where it is kept. What is in memory is gone with the page; that is the default. */
   storage?: "memory" | "indexeddb";
+  /**
+   * Asks the browser, when the database is opened, to keep this origin's data when room gets short. Its answer is in
+   * `storageReport()`; some browsers ask their user.
+   */
+  persistentStorage?: boolean;
   /**
    * When changes are stored: before a promise resolves, within a second (the default), or when the page is idle.
    */
@@ -25,12 +32,23 @@ export interface OpenOptions {
  *
  * - `damaged`: opening found something damaged, and left it out.
  * - `failing`: changes can't be stored; it is tried again every second.
+ * - `full`: the same, because the browser's quota is used up: the message says how much that is. Once there is room
+ *   again, by deleting something of this origin, `working` follows.
  * - `working`: they can be stored again.
  * - `lost`: they can't be stored until the database is opened anew.
  */
 export interface StorageEvent {
-  kind: "damaged" | "failing" | "working" | "lost";
+  kind: "damaged" | "failing" | "full" | "working" | "lost";
   message: string;
+}
+
+/** Where data can be kept. */
+const PLACES: readonly unknown[] = ["memory", "indexeddb"] satisfies OpenOptions["storage"][];
+
+/** Returns where the data is to be kept. Nothing else takes the place of what is not known here. */
+export function placeOf({ storage = "memory" }: OpenOptions): "memory" | "indexeddb" {
+  if (PLACES.includes(storage)) return storage;
+  throw new RedletError("UNAVAILABLE", `there is no storage ${JSON.stringify(storage)}: ${PLACES.join(" or ")}`);
 }
 
 const RING_BYTES = 16 * 1024 * 1024;
@@ -41,7 +59,7 @@ export function ringBytes(options: OpenOptions): number {
 
 /** Returns parameters as a redis.conf file has them. */
 export function parameters(options: OpenOptions): Record<string, string> {
-  const stored = options.storage === "indexeddb";
+  const stored = placeOf(options) !== "memory";
   // Nothing is saved by itself where there is nowhere to save to.
   const config: Record<string, string> = stored ? { appendonly: "yes" } : { save: "" };
   if (options.appendfsync !== undefined) config["appendfsync"] = options.appendfsync;

@@ -35,3 +35,39 @@ export function beforePageGoes(hurry: () => void): () => void {
     globalThis.removeEventListener("pagehide", hurry);
   };
 }
+
+/** What storage there is, and what the browser says of it. */
+export interface StorageReport {
+  /** Where the data is kept. */
+  place: "memory" | "indexeddb";
+  /** Whether the browser keeps it when room gets short; undefined where it does not say. */
+  persistent: boolean | undefined;
+  /** Bytes that this origin uses, and may use, by the browser's estimate; undefined where there is none. */
+  usage: number | undefined;
+  quota: number | undefined;
+}
+
+/** Asks the browser about the storage of this origin. */
+export async function report(place: StorageReport["place"]): Promise<StorageReport> {
+  const storage = manager();
+  const [persistent, estimate] = await Promise.all([
+    storage?.persisted?.().catch(() => undefined),
+    storage?.estimate?.().catch(() => undefined),
+  ]);
+  return { place, persistent, usage: estimate?.usage, quota: estimate?.quota };
+}
+
+/** Asks the browser to keep this origin's data when room gets short; returns its answer, undefined where it has none. */
+export async function persist(): Promise<boolean | undefined> {
+  return manager()?.persist?.().catch(() => false);
+}
+
+/** The browser's storage; Node and others have none, or only parts of it. */
+function manager(): Partial<StorageManager> | undefined {
+  return globalThis.navigator?.storage;
+}
+
+/** Tells that there is no more room from other failures of storage. */
+export function isFull(message: string): boolean {
+  return message.startsWith("QuotaExceededError");
+}

@@ -2,7 +2,7 @@ import { RedletError } from "./errors.js";
 import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
-import type { OpenOptions } from "./options.js";
+import { placeOf, type OpenOptions } from "./options.js";
 import { Queue, runTransaction, type PipelineSync, type TransactionSync } from "./pipeline.js";
 import { exportedNow, importNow, type Imported, type ImportOptions } from "./transfer.js";
 import { compile, compileNow, type Loader } from "./wasm.js";
@@ -28,7 +28,7 @@ export class RedletSync<S = string> extends Face<S> {
 
   /** Opens a database in memory at once, where the module is at hand: inline, or as the option `wasm`. */
   static openSync(options: OpenOptions = {}): RedletSync {
-    if (options.storage === "indexeddb") throw new RedletError("WOULD_WAIT", "IndexedDB can't be read at once: await open()");
+    if (placeOf(options) !== "memory") throw new RedletError("WOULD_WAIT", "IndexedDB can't be read at once: await open()");
     return this.on(new Core(compileNow(this.load, options.wasm), options));
   }
 

@@ -180,6 +180,7 @@ test("when the disk is full, writers are told; when there is room again, what wa
   assert.equal(full.read, "1");
   assert.match(full.info, /aof_last_write_status:err/);
   assert.match(full.info, /redlet_last_error:QuotaExceededError/);
+  assert.match(await page.evaluate(() => events[0]), /^full: QuotaExceededError.*: \d+ of \d+ bytes are used$/s);
   await devtools.send("Storage.overrideQuotaForOrigin", { origin });
   const last = await page.evaluate(async () => {
     await new Promise((resolve) => (globalThis.working = resolve));
@@ -394,4 +395,28 @@ test("what a later version has stored is refused and left alone", async (t) => {
   assert.match(found.byFormat.message, /later version of Redlet: it has format 7, and this version knows format 1/);
   assert.deepEqual([found.left.format, found.left.everything], [7, "else"]);
   assert.equal(found.byVersion.code, "NEWER");
+});
+
+test("the browser's promises are asked for and told, and no other storage is taken than the one that was named", async (t) => {
+  const { page } = await openPage(t);
+  const { before, answer, after, unknown } = await page.evaluate(async () => {
+    const db = await redlet.Redlet.open({ storage: "indexeddb" });
+    const before = await db.storageReport();
+    const answer = await db.persistStorage();
+    const after = await db.sync.storageReport();
+    await db.close();
+    const again = await redlet.Redlet.open({ name: "other", storage: "indexeddb", persistentStorage: true });
+    await again.close();
+    return { before, answer, after, unknown: await failure(() => redlet.Redlet.open({ storage: "nosuch" })) };
+  });
+  assert.equal(before.place, "indexeddb");
+  assert.equal(before.persistent, false);
+  assert.ok(before.quota > before.usage && before.usage >= 0, JSON.stringify(before));
+  assert.equal(typeof answer, "boolean");
+  assert.equal(after.persistent, answer);
+  assert.deepEqual(unknown, {
+    name: "RedletError",
+    code: "UNAVAILABLE",
+    message: 'there is no storage "nosuch": memory or indexeddb',
+  });
 });

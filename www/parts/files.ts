@@ -1,7 +1,7 @@
 import type { Redlet } from "redlet";
 
 /** What can be given files and asked for them: the engine in this tab. */
-export type FileExchange = Pick<Redlet, "export" | "import">;
+export type FileExchange = Pick<Redlet, "export" | "import" | "storageReport">;
 
 /** Elements of the page. */
 export interface FilePlaces {

@@ -1,3 +1,4 @@
+import type { StorageReport } from "redlet";
 import { itemsOf, quoted, textOf, type Answer } from "./answer.js";
 import type { Connection } from "./connection.js";
 import type { Engine } from "./engine.js";
@@ -31,6 +32,7 @@ export class Panels {
   onShow: (line: string) => void = () => {};
   readonly #places: Places;
   #about = "";
+  #engine: Engine | undefined;
   #connection: Connection | undefined;
   #db = 0;
   #keys: Key[] = [];
@@ -51,6 +53,7 @@ export class Panels {
     this.#connection?.close();
     this.#connection = undefined;
     this.#about = engine?.about ?? "";
+    this.#engine = engine;
     this.#show([], "");
     this.#places.storage.replaceChildren();
     this.#places.none.hidden = true;
@@ -114,7 +117,8 @@ export class Panels {
     const number = (name: string) => Number(info.get(name) ?? 0);
     const unstored = number("aof_buffer_length");
     this.#storing = unstored > 0 || info.get("rdb_bgsave_in_progress") === "1" || number("rdb_changes_since_last_save") > 0;
-    const rows = [row("Data", this.#about), ...snapshotRows(info), ...logRows(info)];
+    const report = await this.#engine?.files?.storageReport();
+    const rows = [row("Data", this.#about), ...snapshotRows(info), ...logRows(info), ...roomRows(report)];
     const trouble = info.get("redlet_last_error") ?? info.get("redlet_warning");
     if (trouble !== undefined) rows.push(row("Trouble", trouble));
     this.#places.storage.replaceChildren(...rows.flat());
@@ -236,9 +240,16 @@ function logRows(info: Map<string, string>): HTMLElement[][] {
   return [row("Log", text, meter), row("Not stored yet", unstored)];
 }
 
+function roomRows(report: StorageReport | undefined): HTMLElement[][] {
+  if (report === undefined || report.place === "memory" || report.quota === undefined) return [];
+  const promise = report.persistent === true ? "" : ", may be cleared when room gets short";
+  return [row("Room", `${size(report.usage ?? 0)} of ${size(report.quota)} used${promise}`)];
+}
+
 function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
-  return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1024 ** 2).toFixed(1)} MB`;
+  if (bytes < 1024 ** 2) return `${(bytes / 1024).toFixed(1)} kB`;
+  return bytes < 1024 ** 3 ? `${(bytes / 1024 ** 2).toFixed(1)} MB` : `${(bytes / 1024 ** 3).toFixed(1)} GB`;
 }
 
 /** Makes a name and what it is. */

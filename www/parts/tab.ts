@@ -25,6 +25,7 @@ async function open(options: OpenOptions, about: string): Promise<Engine> {
 const troubles: Record<string, string> = {
   damaged: "Some of what was stored is damaged: ",
   failing: "Changes can't be stored now: ",
+  full: "There is no room for changes: ",
   working: "Changes are stored again. ",
   lost: "Changes can't be stored any more, reload to try again: ",
 };

@@ -8,7 +8,6 @@ use wasm_bindgen::JsValue;
 
 use super::happening;
 use super::keeper::{Keeper, News};
-
 use super::opening;
 use super::scratch::{Cells, Input};
 use super::transfer::Transfer;
