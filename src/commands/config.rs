@@ -63,7 +63,7 @@ fn get(call: &mut Call<'_>) -> Result {
             }
             continue;
         }
-        for parameter in config::all() {
+        for parameter in config::all().filter(|parameter| !config::HIDDEN.contains(&parameter.name)) {
             let names = [Some(parameter.name), parameter.alias].into_iter().flatten();
             for name in names.filter(|name| glob::matches(pattern, name.as_bytes(), Case::Ignored)) {
                 add(name, parameter);
@@ -115,7 +115,8 @@ fn set(call: &mut Call<'_>) -> Result {
         };
         match parameter.changes {
             Changes::Anytime => {}
-            Changes::AtStart => return Err(failed("can't set immutable config")),
+            Changes::WithRestart if (parameter.get)(&config) == value => {}
+            Changes::AtStart | Changes::WithRestart => return Err(failed("can't set immutable config")),
             Changes::Protected => {
                 if !config.enable_protected_configs.allows(&call.session.peer) {
                     return Err(failed("can't set protected config"));

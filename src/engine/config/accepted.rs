@@ -24,6 +24,9 @@ enum Check {
     Only(&'static [&'static str], &'static str),
 }
 
+/// Parameters that CONFIG GET shows by their whole names only.
+pub const HIDDEN: &[&str] = &["key-load-delay", "rdb-key-save-delay"];
+
 use Check::{Bytes, Int, OneOf, Only, Text, Words, YesNo};
 
 /// The bounds of C's integers.
@@ -97,6 +100,10 @@ accepted! {
         "syslog-enabled": Only(&["no"], "logs go to standard output or to a file") => "no", AtStart;
         "syslog-facility": OneOf(&["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]) => "local0", AtStart;
         "syslog-ident": Text => "redis", AtStart;
+    }
+    "No effect: with these redis-server is slowed down for its tests." {
+        "key-load-delay": Int(-INT - 1, INT) => "0";
+        "rdb-key-save-delay": Int(-INT - 1, INT) => "0";
     }
     "No effect: files are written by threads of their own, a bounded amount at a time." {
         "aof-disable-auto-gc": YesNo => "no";

@@ -5,7 +5,7 @@
 mod accepted;
 mod setting;
 
-pub use accepted::{ACCEPTED, Accepted};
+pub use accepted::{ACCEPTED, Accepted, HIDDEN};
 pub use setting::parse_memory;
 pub use setting::{
     AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
@@ -41,6 +41,8 @@ pub enum Changes {
     Anytime,
     /// Only before the engine runs.
     AtStart,
+    /// As `AtStart`, but CONFIG SET may repeat what it is: redis-server can change it, or does not have it.
+    WithRestart,
     /// By CONFIG SET only if `enable-protected-configs` says so.
     Protected,
 }
@@ -217,25 +219,25 @@ parameters! {
     /// Whether DEBUG may be used.
     enable_debug_command "enable-debug-command": Permission = "no", AtStart;
     /// The TCP port for RESP over TLS; 0 for none.
-    tls_port "tls-port": Ranged<0, 65535> = "0", AtStart;
+    tls_port "tls-port": Ranged<0, 65535> = "0", WithRestart;
     /// The file of the server's certificate and its chain, in PEM.
-    tls_cert_file "tls-cert-file": String = "", AtStart;
+    tls_cert_file "tls-cert-file": String = "", WithRestart;
     /// The file of the certificate's private key, in PEM.
-    tls_key_file "tls-key-file": String = "", AtStart;
+    tls_key_file "tls-key-file": String = "", WithRestart;
     /// The file of the authorities that clients' certificates are checked with, in PEM.
-    tls_ca_cert_file "tls-ca-cert-file": String = "", AtStart;
+    tls_ca_cert_file "tls-ca-cert-file": String = "", WithRestart;
     /// Whether clients must show a certificate, may, or are not asked.
-    tls_auth_clients "tls-auth-clients": AuthClients = "yes", AtStart;
+    tls_auth_clients "tls-auth-clients": AuthClients = "yes", WithRestart;
     /// The TCP port for WebSocket, the site, /health and /metrics; 0 for none.
-    ws_port "ws-port": Ranged<0, 65535> = "0", AtStart;
+    ws_port "ws-port": Ranged<0, 65535> = "0", WithRestart;
     /// Whether the WebSocket port speaks TLS, with the certificate of `tls-cert-file`.
-    ws_tls "ws-tls": bool = "no", AtStart;
+    ws_tls "ws-tls": bool = "no", WithRestart;
     /// The origins whose pages may connect by WebSocket besides our own and localhost; a star is any.
-    ws_origins "ws-origins": Words = "", AtStart;
+    ws_origins "ws-origins": Words = "", WithRestart;
     /// The longest WebSocket message, in bytes.
-    ws_max_message_size "ws-max-message-size": Memory<1024> = "64mb", AtStart;
+    ws_max_message_size "ws-max-message-size": Memory<1024> = "64mb", WithRestart;
     /// The folder of the site that the WebSocket port serves; empty for none.
-    www "www": String = "", AtStart;
+    www "www": String = "", WithRestart;
 }
 
 /// Returns every parameter, those without effect last.
