@@ -16,5 +16,5 @@ createServer({ noDelay: true }, (socket) => {
   socket.pipe(connection).pipe(socket);
   // Whichever end goes first takes the other with it; a client that is gone is no error here.
   socket.on("error", () => connection.destroy()).on("close", () => connection.destroy());
-  connection.on("error", () => socket.destroy()).on("close", () => socket.end());
+  connection.on("error", () => socket.destroy()).on("close", () => socket.destroySoon());
 }).listen(Number(port), "127.0.0.1");
