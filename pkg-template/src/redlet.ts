@@ -10,9 +10,8 @@ import { compile, type Loader } from "./wasm.js";
 import type { Commands } from "./commands.js";
 import type { Argument, Reply } from "./values.js";
 
-/** SYNC is for replicas, which speak RESP over a connection; `sync` is the other face. */
 type Promised<C> = {
-  [K in Exclude<keyof C, "sync">]: C[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
+  [K in keyof C]: C[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 };
 
 /** Every command, answered by a promise. */
