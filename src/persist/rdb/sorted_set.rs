@@ -95,6 +95,10 @@ impl Build for Builder {
 
     fn item(&mut self, input: &mut Input<'_>, limits: &Limits) -> Read<()> {
         let text = input.string()?.into_bytes();
+        if self.set.is_empty() && matches!(self.form, Form::Ascii | Form::Binary) {
+            // A negative zero is one as long as it was not packed.
+            self.set = SortedSet::unpacked(limits);
+        }
         match self.form {
             Form::Ascii => {
                 let score = ascii_score(input)?;
@@ -108,6 +112,9 @@ impl Build for Builder {
             Form::Listpack => self.listpack(&text, limits)?,
         }
         self.left -= 1;
+        if self.left == 0 {
+            self.set.pack(limits);
+        }
         Ok(())
     }
 
