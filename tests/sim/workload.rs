@@ -117,6 +117,7 @@ impl Workload {
         if !valid {
             self.spoil(&mut args);
         }
+        let valid = valid && !contradicts_itself(&args);
         Drawn { args, valid }
     }
 
@@ -134,6 +135,14 @@ impl Workload {
             _ => args[at] = junk,
         }
     }
+}
+
+/// Tells of a call that its syntax allows whether it may be refused all the same: for as many weights as there are keys,
+/// and for options that go with others only.
+fn contradicts_itself(args: &[Vec<u8>]) -> bool {
+    let has = |word: &[u8]| args.iter().any(|arg| arg == word);
+    let ranges = args[0].to_ascii_uppercase().starts_with(b"ZRANGE");
+    has(b"WEIGHTS") || (ranges && (has(b"LIMIT") || (has(b"BYLEX") && has(b"WITHSCORES"))))
 }
 
 fn is_container(name: &str) -> bool {
