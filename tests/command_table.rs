@@ -17,7 +17,6 @@ const JUSTIFIED: &[(&str, Aspect, &str)] = &[
     ("config", Aspect::Subcommands, "REWRITE needs a configuration file, which a page has not"),
     ("zrank", Aspect::Arity, "WITHSCORE is of 7.2"),
     ("zrevrank", Aspect::Arity, "WITHSCORE is of 7.2"),
-    ("memory", Aspect::Subcommands, "DOCTOR, MALLOC-STATS, PURGE and STATS are about jemalloc"),
     ("migrate", Aspect::Keys, "Redis looks for KEYS from the end, and so misses it where a key is called so"),
     ("sort", Aspect::Keys, "patterns of keys are unknown to Redis, and STORE is; we say what we know"),
     ("sort_ro", Aspect::Keys, "patterns of keys are unknown to Redis; we say nothing of them"),
