@@ -72,6 +72,8 @@ impl Workload {
                 spec,
                 keys: match group {
                     "string" => Some(b's'),
+                    "bitmap" => Some(b's'),
+                    "hyperloglog" => Some(b'p'),
                     "list" => Some(b'l'),
                     "hash" => Some(b'h'),
                     "set" => Some(b'm'),
