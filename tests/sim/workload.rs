@@ -201,7 +201,7 @@ impl Drawing<'_> {
                 self.sequence(way);
             }
             What::Value { name, ty } => {
-                if matches!(*name, "numkeys" | "numfields") {
+                if matches!(*name, "numkeys" | "numfields" | "numids") {
                     self.count = Some(self.args.len());
                 }
                 let value = self.value(name, *ty);
