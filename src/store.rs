@@ -10,7 +10,9 @@ use crate::base::time::Time;
 use crate::commands;
 use crate::engine::session::Replies;
 use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, RequestId};
+use crate::keyspace::Keyspace;
 use crate::persist::aof;
+use crate::persist::commands::Writer;
 use crate::persist::rdb::{self, Loader, Options, Saver};
 use crate::resp::{Args, SessionId};
 
@@ -62,8 +64,31 @@ struct Snapshot {
     /// Who is to be answered.
     request: Option<RequestId>,
     /// `None` until it begins.
-    saver: Option<Saver>,
+    saver: Option<Walk>,
     bytes: u64,
+}
+
+/// How the present state is written.
+enum Walk {
+    Snapshot(Box<Saver>),
+    Commands(Writer),
+}
+
+impl Walk {
+    fn step(&mut self, keyspace: &mut Keyspace, budget: usize, out: &mut Vec<u8>) -> Progress {
+        match self {
+            Self::Snapshot(saver) => saver.step(keyspace, budget, out),
+            Self::Commands(writer) => writer.step(keyspace, budget, out),
+        }
+    }
+
+    /// Returns how many keys are written, and how many there are.
+    fn keys(&self) -> (u64, u64) {
+        match self {
+            Self::Snapshot(saver) => saver.keys(),
+            Self::Commands(writer) => writer.keys(),
+        }
+    }
 }
 
 /// A log that is being read.
@@ -214,6 +239,25 @@ impl Store {
     ///
     /// If another one is being written it is given up; who waits for that one gets the answer of this one.
     pub fn begin_snapshot(&mut self, purpose: Purpose, now: Time) {
+        self.begin_saving(purpose, now);
+        let saver = self.saver(purpose, now);
+        self.write_with(Walk::Snapshot(Box::new(saver)));
+    }
+
+    /// Begins to write commands, instead of a snapshot that a log goes on from. Only [`Store::replay`] reads them.
+    pub fn begin_commands(&mut self, now: Time) {
+        self.begin_saving(Purpose::Base, now);
+        let writer = Writer::new(self.engine.keyspace_mut());
+        self.write_with(Walk::Commands(writer));
+    }
+
+    fn write_with(&mut self, saver: Walk) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.saver = Some(saver);
+        }
+    }
+
+    fn begin_saving(&mut self, purpose: Purpose, now: Time) {
         self.give_up_sync();
         self.export = None;
         let given_up = self.snapshot.take();
@@ -229,8 +273,7 @@ impl Store {
             Purpose::Dump => state.begin_save(dirty, now),
             Purpose::Base => state.begin_rewrite(dirty, now),
         }
-        let saver = Some(self.saver(purpose, now));
-        self.snapshot = Some(Snapshot { purpose, request, saver, bytes: 0 });
+        self.snapshot = Some(Snapshot { purpose, request, saver: None, bytes: 0 });
     }
 
     /// Begins to write the present state.

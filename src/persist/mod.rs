@@ -1,5 +1,6 @@
 //! Snapshots and logs of a keyspace: bytes in, bytes out. Where they are kept is a host's affair.
 
 pub mod aof;
+pub mod commands;
 pub mod rdb;
 pub mod ring;

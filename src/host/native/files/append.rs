@@ -183,8 +183,9 @@ impl AppendLog {
         result
     }
 
-    /// Begins a file for the changes to come, and returns what the snapshot before them is to be called.
-    pub fn begin_rewrite(&mut self) -> io::Result<Part> {
+    /// Begins a file for the changes to come, and returns what the file before them is to be called, which is of the
+    /// form `rdb` or `aof`.
+    pub fn begin_rewrite(&mut self, form: &str) -> io::Result<Part> {
         fs::create_dir_all(&self.folder)?;
         if let Some(part) = &self.starting {
             self.file = Some(Open::new(new_file(&self.folder.join(&part.name))?)?);
@@ -192,7 +193,7 @@ impl AppendLog {
             self.sync()?;
             self.begin_file()?;
         }
-        Ok(self.manifest.next_base(&self.name))
+        Ok(self.manifest.next_base(&self.name, form))
     }
 
     /// Puts the snapshot of a rewrite, which is in its place, before the changes that came after it.
@@ -231,7 +232,7 @@ impl AppendLog {
     }
 
     pub fn next_base(&self) -> Part {
-        self.manifest.next_base(&self.name)
+        self.manifest.next_base(&self.name, "rdb")
     }
 
     /// Puts a manifest in the place of the one that holds.

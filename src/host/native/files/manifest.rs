@@ -62,10 +62,11 @@ impl Manifest {
         Part { name: format!("{log}.{number}.incr.aof"), number }
     }
 
-    /// Returns the file for the next snapshot. It is not on the list yet.
-    pub fn next_base(&self, log: &str) -> Part {
+    /// Returns the file for the next beginning of the log, whose name ends in its form: `rdb` for a snapshot, `aof` for
+    /// commands. It is not on the list yet.
+    pub fn next_base(&self, log: &str, form: &str) -> Part {
         let number = self.base.as_ref().map_or(0, |base| base.number) + 1;
-        Part { name: format!("{log}.{number}.base.rdb"), number }
+        Part { name: format!("{log}.{number}.base.{form}"), number }
     }
 
     /// Puts a new snapshot in the place of the old one and of the changes that it holds: all but the last file.
@@ -121,11 +122,11 @@ mod tests {
     #[test]
     fn a_snapshot_takes_the_place_of_what_was_before() {
         let mut manifest = Manifest::default();
-        manifest.rebase(manifest.next_base("log"));
+        manifest.rebase(manifest.next_base("log", "rdb"));
         for _ in 0..2 {
             manifest.changes.push(manifest.next_changes("log"));
         }
-        manifest.rebase(manifest.next_base("log"));
+        manifest.rebase(manifest.next_base("log", "rdb"));
         assert_eq!(
             manifest.render(),
             "file log.2.base.rdb seq 2 type b\nfile log.1.base.rdb seq 1 type h\n\

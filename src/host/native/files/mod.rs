@@ -150,17 +150,22 @@ impl Files {
         let dump = self.folder.join(&store.engine().shared().config.dbfilename);
         self.snapshots += 1;
         let number = self.snapshots;
+        let in_commands = purpose == Purpose::Base && !store.engine().shared().config.aof_use_rdb_preamble;
         let (target, temporary, base) = match purpose {
             Purpose::Dump => (dump, self.folder.join(format!("temp-{pid}-{number}.rdb")), None),
             Purpose::Base => {
-                let base = self.append.begin_rewrite()?;
+                let base = self.append.begin_rewrite(if in_commands { "aof" } else { "rdb" })?;
                 let temporary = self.append.path(&format!("temp-rewriteaof-bg-{pid}-{number}.aof"));
                 (self.append.path(&base.name), temporary, Some(base))
             }
         };
         let writer = Writer::start(temporary, target, number, self.bell.clone())?;
         self.writing = Some(Writing { number, writer, base, complete: false });
-        store.begin_snapshot(purpose, now);
+        if in_commands {
+            store.begin_commands(now);
+        } else {
+            store.begin_snapshot(purpose, now);
+        }
         if purpose == Purpose::Base && self.append.is_on() {
             // The changes from now on are in a file of their own.
             store.engine_mut().set_logging(true);
