@@ -112,6 +112,11 @@ impl Call<'_> {
 
     /// Asks the host for something and waits for its answer, which becomes the reply.
     pub fn wait_for_host(&mut self, request: Request) -> RequestId {
+        if let Request::Sleep { until } = request
+            && self.session.turn == Turn::Nested
+        {
+            self.shared.measure.owe(until.micros_since(self.db.now).saturating_mul(1000));
+        }
         let id = self.shared.requests.push(request);
         if self.session.turn == Turn::Sent {
             self.wait(On::Host(id), None, Nothing::Null);

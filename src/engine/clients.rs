@@ -28,7 +28,7 @@ impl Engine {
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         let Some(mut client) = self.shared.clients.check_out(from) else { return input.len() };
         let mut parser = std::mem::take(&mut client.parser);
-        let mut at = 0;
+        let (mut at, mut announced) = (0, 0);
         client.session.active = now;
         self.shared.measure.begin();
         while client.session.waiting.is_none() && !client.session.closing {
@@ -53,6 +53,9 @@ impl Engine {
                             Some(settled) => client = settled,
                             None => return input.len(),
                         }
+                        if client.session.closing {
+                            continue;
+                        }
                     }
                     self.run(&mut client, args, now);
                     if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
@@ -66,6 +69,7 @@ impl Engine {
                     }
                 }
                 Ok(Parsed::Partial) => {
+                    announced = parser.announced(input, at);
                     parser.rebase(at);
                     if (input.len() - at) as u64 > self.shared.config.client_query_buffer_limit.get() {
                         self.shared.measure.query_buffer_disconnections += 1;
@@ -87,6 +91,7 @@ impl Engine {
         self.shared.measure.bytes_in += at as u64;
         client.session.received += at as u64;
         client.session.unread = input.len() - at;
+        client.session.announced = announced;
         client.parser = parser;
         self.shared.clients.check_in(client);
         at

@@ -119,7 +119,7 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
     let listens = session.subscriptions.heap_bytes();
     size_of::<Client>()
         + output
-        + session.unread()
+        + session.unread().max(session.announced)
         + waiting
         + listens
         + session.watched.iter().map(|watched| watched.key.len() + 48).sum::<usize>()
@@ -130,9 +130,14 @@ impl Engine {
     /// Evicts keys until memory suffices, or for as long as `maxmemory-eviction-tenacity` says. Says whether there is
     /// nothing left that may go.
     pub(super) fn make_room(&mut self, now: Time) {
-        let excess = self.shared.excess();
         self.shared.out_of_memory = false;
-        if excess == 0 || self.shared.is_paused(now) {
+        if self.shared.excess() == 0 || self.shared.is_paused(now) {
+            return;
+        }
+        // Clients that take more than their share go before keys do.
+        self.evict_clients();
+        let excess = self.shared.excess();
+        if excess == 0 {
             return;
         }
         let (Some(policy), Some(gauge)) = (self.shared.config.eviction(), self.shared.host.gauge) else {

@@ -76,6 +76,8 @@ pub struct Session {
     pub received: u64,
     /// Bytes of input that are waiting for the rest of their command.
     pub(super) unread: usize,
+    /// How long the command that has begun is going to be, as far as the client has said.
+    pub(super) announced: usize,
 }
 
 /// A transaction being queued.
@@ -152,6 +154,7 @@ impl Session {
             last_command: None,
             received: 0,
             unread: 0,
+            announced: 0,
         }
     }
 

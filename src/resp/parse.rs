@@ -42,6 +42,22 @@ pub struct Parser {
 }
 
 impl Parser {
+    /// Returns how long the command at `input[from]` is up to the end of the argument whose length was read last, after
+    /// [`Parsed::Partial`]: so much its sender is going to take, at the least.
+    pub fn announced(&self, input: &[u8], from: usize) -> usize {
+        let at = from + self.at;
+        let len = match input.get(at) {
+            Some(b'$') if self.missing > 0 => header(input, at + 1, ""),
+            _ => Ok(None),
+        };
+        match len {
+            Ok(Some((Some(len), end))) => {
+                end.saturating_sub(from).saturating_add(usize::try_from(len).unwrap_or(0))
+            }
+            _ => 0,
+        }
+    }
+
     /// Finds the command that starts at `input[from]`.
     ///
     /// On [`Parsed::Partial`] the next call must be given the same bytes again, and more, from the same command on.

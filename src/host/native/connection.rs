@@ -120,7 +120,8 @@ impl Connection {
 
     /// Returns how much of its output is still to be sent.
     pub fn unsent(&self, out: &[u8]) -> usize {
-        out.len() - self.sent
+        // Of a client that is evicted the output is gone at once.
+        out.len().saturating_sub(self.sent)
     }
 
     /// Sends what it can of `out`, and takes away what is sent.
