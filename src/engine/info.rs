@@ -266,6 +266,7 @@ fn stats(text: &mut String, source: &Source<'_>) {
         "pubsub_patterns": shared.pubsub.of(Way::Pattern).len(),
         "pubsubshard_channels": shared.pubsub.of(Way::Shard).len(),
         "latest_fork_usec": 0,
+        "migrate_cached_sockets": 0,
         "total_forks": 0,
         "tracking_total_keys": keys,
         "tracking_total_items": items,
