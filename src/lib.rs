@@ -5,13 +5,14 @@
 //! ```text
 //! host               sockets, files, clocks, JavaScript
 //! store              the engine with every command, and its persistence
+//! scripting          Lua behind EVAL and FCALL
 //! commands           what each command does, one family a file
 //! engine             runs calls: sessions, waiting, transactions, messages
 //! persist            snapshots and logs of a keyspace
 //! keyspace           databases: keys, values, deadlines, effects
 //! replication        links to those who follow, as state machines
 //! resp  spec  data   the wire, what commands look like, what keys can hold
-//! lua                the language of scripts
+//! lua                Lua 5.1 by itself
 //! base               bytes, numbers, time
 //! ```
 
@@ -24,10 +25,13 @@ pub mod commands;
 pub mod data;
 pub mod engine;
 pub mod keyspace;
+#[cfg(feature = "scripting")]
 pub mod lua;
 pub mod persist;
 pub mod replication;
 pub mod resp;
+#[cfg(feature = "scripting")]
+mod scripting;
 pub mod spec;
 pub mod store;
 

@@ -15,6 +15,8 @@ use crate::persist::aof;
 use crate::persist::commands::Writer;
 use crate::persist::rdb::{self, Loader, Options, Saver};
 use crate::resp::{Args, SessionId};
+#[cfg(feature = "scripting")]
+use crate::scripting::Scripting;
 
 use sync::Sync;
 
@@ -109,7 +111,13 @@ pub enum Damage {
 impl Store {
     /// Makes an empty store; see [`Engine::new`].
     pub fn new(config: Config, seed: u128) -> Self {
-        let engine = Engine::new(commands::ALL, config, seed);
+        #[cfg_attr(not(feature = "scripting"), expect(unused_mut))]
+        let mut engine = Engine::new(commands::ALL, config, seed);
+        #[cfg(feature = "scripting")]
+        {
+            let seed = engine.shared_mut().random.next();
+            engine.shared_mut().interpreter = Some(Box::new(Scripting::new(seed)));
+        }
         Self {
             engine,
             snapshot: None,

@@ -13,7 +13,7 @@ const LEVELS: &[&[&str]] = &[
     &["keyspace", "replication", "cluster"],
     &["persist"],
     &["engine"],
-    &["commands"],
+    &["commands", "scripting"],
     &["upstream", "store"],
     &["host", "bin"],
 ];

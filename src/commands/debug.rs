@@ -80,8 +80,10 @@ fn debug(call: &mut Call<'_>) -> Result {
         }
         (b"RELOAD", 2) => drop(call.wait_for_host(Request::Reload { log: false })),
         (b"LOADAOF", 2) => drop(call.wait_for_host(Request::Reload { log: true })),
-        // There is nothing here that these would change.
-        (b"AOF-FLUSH-SLEEP" | b"SET-DISABLE-DENY-SCRIPTS", 3) => {
+        // There is nothing here that this would change.
+        (b"AOF-FLUSH-SLEEP", 3) => call.reply.ok(),
+        (b"SET-DISABLE-DENY-SCRIPTS", 3) => {
+            call.shared.unbridled_scripts = call.args.int(2)? != 0;
             call.reply.ok();
         }
         _ => return Err(wrong_subcommand(call)),
@@ -196,7 +198,9 @@ fn sleep(call: &mut Call<'_>) -> Result {
 
 fn object(call: &mut Call<'_>) -> Result {
     let now = access_clock(call.db.now);
-    let Some(entry) = call.db.entry(call.args.at(2)) else { return Err(Error::NoSuchKey) };
+    // A key past its deadline is there as long as nobody has removed it.
+    let entry = call.db.keyspace().database(call.db.index()).find(call.args.at(2));
+    let entry = entry.ok_or(Error::NoSuchKey)?;
     let idle = now.wrapping_sub(entry.clock()) & 0x00FF_FFFF;
     // A stand-in for an address: there is none to show in safe code, and nobody can use it.
     let line = format!(

@@ -13,7 +13,7 @@ pub(super) fn protocol(call: &mut Call<'_>) -> Result {
         b"integer" => reply.int(12345),
         b"double" => reply.double(3141.0 / 1000.0),
         b"null" => reply.null(),
-        b"bignum" => reply.big_number(BIG),
+        b"bignum" => reply.big_number(BIG.as_bytes()),
         b"array" => {
             reply.array(3);
             (0..3).for_each(|n| reply.int(n));

@@ -3,7 +3,6 @@
 use crate::base::time::Time;
 use crate::command;
 use crate::data::list::{List, Side};
-use crate::engine::session::Turn;
 use crate::engine::wait::Nothing;
 use crate::engine::{Call, Family};
 use crate::resp::Result;
@@ -177,7 +176,7 @@ fn await_source(call: &mut Call<'_>, until: Option<Time>) -> Result<bool> {
     if first_of::<List>(call, 1..2)?.is_some() {
         return Ok(true);
     }
-    if call.session.turn == Turn::Nested {
+    if call.session.turn.is_nested() {
         // Redis answers like LMOVE here, but as to BLPOP when the time is up.
         call.reply.null();
     } else {

@@ -12,6 +12,7 @@ mod debug;
 mod debug_protocol;
 mod dump;
 mod expiry;
+mod function;
 mod geo;
 mod geo_search;
 mod hash;
@@ -29,6 +30,7 @@ mod object;
 mod persistence;
 mod pubsub;
 mod replication;
+mod script;
 mod server;
 mod set;
 mod set_algebra;
@@ -63,6 +65,7 @@ pub const ALL: &[&Family] = &[
     &debug::DEBUG_FAMILY,
     &dump::DUMP_FAMILY,
     &expiry::EXPIRY,
+    &function::FUNCTION_FAMILY,
     &geo::GEO,
     &geo_search::GEO_SEARCH,
     &hash::HASH,
@@ -80,6 +83,7 @@ pub const ALL: &[&Family] = &[
     &persistence::PERSISTENCE,
     &pubsub::PUBSUB_FAMILY,
     &replication::REPLICATION,
+    &script::SCRIPT_FAMILY,
     &server::SERVER,
     &set::SET_FAMILY,
     &set_algebra::SET_ALGEBRA,

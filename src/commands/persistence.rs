@@ -1,7 +1,6 @@
 //! Persistence: snapshots and logs on demand. The host writes them; what is wanted is a request to it.
 
 use crate::command;
-use crate::engine::session::Turn;
 use crate::engine::{Call, Family, Request};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
@@ -50,7 +49,7 @@ fn bgsave(call: &mut Call<'_>) -> Result {
     if call.args.len() > 2 || (call.args.len() == 2 && !schedule) {
         return Err(Error::Syntax);
     }
-    let (in_transaction, state) = (call.session.turn == Turn::Nested, &mut call.shared.persistence);
+    let (in_transaction, state) = (call.session.turn.is_nested(), &mut call.shared.persistence);
     if state.saving.is_some() {
         return Err(SAVING);
     }
@@ -98,7 +97,7 @@ command! {
 }
 
 fn rewrite(call: &mut Call<'_>) -> Result {
-    let (in_transaction, state) = (call.session.turn == Turn::Nested, &mut call.shared.persistence);
+    let (in_transaction, state) = (call.session.turn.is_nested(), &mut call.shared.persistence);
     if state.rewriting.is_some() {
         return Err(Error::Text("ERR Background append only file rewriting already in progress"));
     }

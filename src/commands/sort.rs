@@ -9,6 +9,7 @@ use crate::command;
 use crate::data::entry::{NewValue, ValueRef};
 use crate::data::list::{Item as Element, List, Side};
 use crate::data::object::Object;
+use crate::engine::session::Turn;
 use crate::engine::{Call, Family};
 use crate::keyspace::{Event, Expiry};
 use crate::resp::{Args, Error, Result};
@@ -202,6 +203,7 @@ fn sort(call: &mut Call<'_>, mut query: Query<'_>) -> Result {
 
 /// Returns the elements of the key; if their order stays, only those that are wanted.
 fn elements(call: &mut Call<'_>, query: &mut Query<'_>) -> Result<Vec<Item>> {
+    let scripted = call.session.turn == Turn::Script;
     let Some(entry) = call.db.entry_counted(call.args.at(1)) else { return Ok(vec![]) };
     let mut items = vec![];
     let mut add = |element: &[u8]| {
@@ -218,8 +220,8 @@ fn elements(call: &mut Call<'_>, query: &mut Query<'_>) -> Result<Vec<Item>> {
             set.range(query.read_range(set.len()), Side::Head).for_each(|(member, _)| add(&member));
         }
         ValueRef::Object(Object::Set(set)) => {
-            // A set has no order to keep. What is stored must not depend on how it is laid out.
-            if query.keeps_order && query.store.is_some() {
+            // A set has no order to keep. What is stored, or seen by a script, must not depend on how it is laid out.
+            if query.keeps_order && (query.store.is_some() || scripted) {
                 (query.keeps_order, query.alpha, query.by) = (false, true, None);
             }
             query.descending &= !query.keeps_order;

@@ -8,6 +8,7 @@ use crate::command;
 use crate::data::stream::{Order, Stream};
 use crate::data::stream_group::{ConsumerId, Delivery, Group};
 use crate::data::stream_id::Id;
+use crate::engine::session::Turn;
 use crate::engine::{Call, Family};
 use crate::keyspace::Db;
 use crate::resp::{Args, Error, OwnedArgs, Protocol, Reply, Result};
@@ -48,6 +49,9 @@ command! {
 
 fn xread(call: &mut Call<'_>) -> Result {
     let request = Request::read(call.args, &call.db, Reader::Alone)?;
+    if request.block.is_some() && call.session.turn == Turn::Script {
+        return Err(Error::Text("ERR xread command is not allowed with BLOCK option from scripts"));
+    }
     let mut starts = vec![];
     for i in call.tried(request.keys.clone()) {
         let start = alone_from(call, i, request.id_of(i))?;
@@ -123,6 +127,9 @@ command! {
 
 fn xreadgroup(call: &mut Call<'_>) -> Result {
     let request = Request::read(call.args, &call.db, Reader::Group)?;
+    if request.block.is_some() && call.session.turn == Turn::Script {
+        return Err(Error::Text("ERR xreadgroup command is not allowed with BLOCK option from scripts"));
+    }
     let mut starts = vec![];
     for i in call.tried(request.keys.clone()) {
         starts.push((i, group_from(call, i, &request)?));

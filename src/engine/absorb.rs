@@ -43,6 +43,7 @@ impl Engine {
         for library in from.libraries.drain(..) {
             if !self.keyspace.libraries.contains(&library) {
                 self.keyspace.libraries.push(library);
+                self.keyspace.libraries_version += 1;
             }
         }
         self.settle(now);

@@ -25,7 +25,7 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Returns a call with other arguments for the same client: what EXEC and scripts run. It can't wait.
+    /// Returns a call with other arguments for the same client: what EXEC runs. It can't wait.
     pub fn nested<'b>(&'b mut self, args: Args<'b>) -> Call<'b> {
         self.session.turn = Turn::Nested;
         Call {
@@ -37,11 +37,17 @@ impl Call<'_> {
         }
     }
 
+    /// Returns a call whose reply goes elsewhere: what scripts run. It can't wait.
+    pub fn nested_into<'b>(&'b mut self, args: Args<'b>, reply: Reply<'b>) -> Call<'b> {
+        self.session.turn = Turn::Script;
+        Call { args, reply, db: self.db.other(self.session.db), session: self.session, shared: self.shared }
+    }
+
     /// Returns which of the keys at these places are to be tried: all, or the one that woke the waiting client.
     pub fn tried(&self, keys: Range<usize>) -> impl Iterator<Item = usize> + use<> {
         let woken = match &self.session.turn {
             Turn::Resumed { key, .. } => keys.clone().find(|i| self.args.at(*i) == &**key),
-            Turn::Sent | Turn::Nested | Turn::Answered(_) => None,
+            Turn::Sent | Turn::Nested | Turn::Script | Turn::Answered(_) => None,
         };
         match woken {
             Some(i) => i..i + 1,
@@ -94,7 +100,7 @@ impl Call<'_> {
     /// Returns whether the client is to wait, and has not before; where waiting is not allowed it is told `nothing`.
     fn begins_to_wait(&mut self, nothing: Nothing) -> bool {
         match &mut self.session.turn {
-            Turn::Nested | Turn::Answered(_) => nothing.write(&mut self.reply),
+            Turn::Nested | Turn::Script | Turn::Answered(_) => nothing.write(&mut self.reply),
             Turn::Resumed { still, .. } => *still = true,
             Turn::Sent => return true,
         }
@@ -105,7 +111,18 @@ impl Call<'_> {
     pub fn wait_for_replicas(&mut self, until: Option<Time>, nothing: Nothing) -> Result {
         match self.session.turn {
             Turn::Sent => self.wait(On::Replicas, until, nothing),
-            Turn::Nested | Turn::Resumed { .. } | Turn::Answered(_) => nothing.write(&mut self.reply),
+            Turn::Nested | Turn::Script | Turn::Resumed { .. } | Turn::Answered(_) => {
+                nothing.write(&mut self.reply)
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets others be looked after before the script that runs goes on.
+    pub fn wait_for_slice(&mut self) -> Result {
+        match &mut self.session.turn {
+            Turn::Resumed { still, .. } => *still = true,
+            _ => self.wait(On::Slice, None, Nothing::Null),
         }
         Ok(())
     }
@@ -136,7 +153,9 @@ impl Call<'_> {
     /// Logs that something was refused to `username`, for ACL LOG.
     pub fn note_refusal(&mut self, reason: acl::Reason, object: Bytes, username: Bytes) {
         let nested = self.session.turn == Turn::Nested;
-        let context = if nested || self.session.transaction.is_some() {
+        let context = if self.session.turn == Turn::Script {
+            acl::Context::Script
+        } else if nested || self.session.transaction.is_some() {
             acl::Context::Transaction
         } else {
             acl::Context::TopLevel

@@ -27,6 +27,11 @@ impl Engine {
     /// disconnected, the rest of its input is left too; [`Request::Resume`] asks for it.
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         let Some(mut client) = self.shared.clients.check_out(from) else { return input.len() };
+        if self.is_deferring(now) {
+            client.session.unread = input.len();
+            self.shared.clients.check_in(client);
+            return 0;
+        }
         let mut parser = std::mem::take(&mut client.parser);
         let (mut at, mut announced) = (0, 0);
         client.session.active = now;
@@ -58,7 +63,9 @@ impl Engine {
                         }
                     }
                     self.run(&mut client, args, now);
-                    if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
+                    if self.shared.busy.is_none()
+                        && (!self.effects.is_settled() || self.shared.pause.has_left_overs())
+                    {
                         self.shared.clients.check_in(client);
                         self.settle(now);
                         self.shared.measure.begin();
@@ -103,14 +110,16 @@ impl Engine {
         let Some(mut client) = self.shared.clients.check_out(from) else { return };
         client.session.active = now;
         self.shared.measure.begin();
-        if client.session.waiting.is_none() && !args.is_empty() {
+        if client.session.waiting.is_none() && self.is_deferring(now) {
+            self.defer(&mut client, args);
+        } else if client.session.waiting.is_none() && !args.is_empty() {
             self.run(&mut client, args, now);
         }
         if client.session.closing {
             self.shared.requests.push(Request::Close(from));
         }
         self.shared.clients.check_in(client);
-        if !self.effects.is_settled() || self.shared.pause.has_left_overs() {
+        if self.shared.busy.is_none() && (!self.effects.is_settled() || self.shared.pause.has_left_overs()) {
             self.settle(now);
         }
     }
@@ -131,11 +140,17 @@ impl Engine {
         let id = self.shared.clients.add(session);
         self.shared.waits.join(id, &waiting);
         self.shared.clients.get_mut(id)?.session.waiting = Some(waiting);
+        if let Some(busy) = self.shared.busy.as_mut().filter(|busy| busy.session == from) {
+            busy.session = id;
+        }
         Some(id)
     }
 
     /// Forgets a client.
     pub fn disconnect(&mut self, id: SessionId, _now: Time) {
+        if self.outlives(id) {
+            return;
+        }
         let Some(mut client) = self.shared.clients.remove(id) else { return };
         let session = &mut client.session;
         if let Some(waiting) = session.waiting.take() {

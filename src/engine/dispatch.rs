@@ -102,6 +102,12 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     if !call.shared.acl.may_everything(call.session.user) {
         authorize(call, place)?;
     }
+    if call.is_refused_by_script()
+        && !flags.has(Flags::ALLOW_BUSY)
+        && let Some(busy) = &call.shared.busy
+    {
+        return Err(busy.refusal());
+    }
     if call.shared.out_of_memory {
         call.refuse_without_memory(name, flags)?;
     }
@@ -147,8 +153,17 @@ fn authorize(call: &mut Call<'_>, place: usize) -> Result {
     };
     let username = shared.acl.user(call.session.user).name.clone();
     call.note_refusal(denied.into(), object, username);
-    let nested = call.session.turn == Turn::Nested;
+    let (nested, scripted) = (call.session.turn == Turn::Nested, call.session.turn == Turn::Script);
     Err(match denied {
+        Denied::Command if scripted => {
+            Error::Text("ERR The user executing the script can't run this command or subcommand")
+        }
+        Denied::Key(_) if scripted => Error::Text(
+            "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+        ),
+        Denied::Channel(_) if scripted => Error::Text(
+            "ERR The user executing the script can't publish to the channel mentioned in the command",
+        ),
         Denied::Command if nested => rules_changed("no permission to execute the command or subcommand"),
         Denied::Key(_) if nested => rules_changed("no permission to touch the specified keys"),
         Denied::Channel(_) if nested => {

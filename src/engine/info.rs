@@ -131,6 +131,14 @@ fn memory(text: &mut String, source: &Source<'_>) {
     let net = used.saturating_sub(host.startup_memory).max(1);
     let percent = |part: u64, whole: u64| fixed(percent_of(part, whole), 2) + "%";
     let maxmemory = shared.config.maxmemory.get();
+    let (scripts, libraries, functions) = match &shared.interpreter {
+        None => ((0, 0), source.keyspace.libraries.len(), 0),
+        Some(interpreter) => {
+            let all = interpreter.libraries();
+            let functions = all.iter().map(|library| library.functions.len()).sum();
+            (interpreter.usage(), all.len(), functions)
+        }
+    };
     fields!(text,
         "used_memory": used,
         "used_memory_human": human(used),
@@ -145,6 +153,11 @@ fn memory(text: &mut String, source: &Source<'_>) {
         "used_memory_dataset_perc": percent(dataset, net),
         "total_system_memory": host.total_system_memory,
         "total_system_memory_human": human(host.total_system_memory),
+        "used_memory_scripts": scripts.1,
+        "used_memory_scripts_human": human(scripts.1 as u64),
+        "number_of_cached_scripts": scripts.0,
+        "number_of_functions": functions,
+        "number_of_libraries": libraries,
         "maxmemory": maxmemory,
         "maxmemory_human": human(maxmemory),
         "maxmemory_policy": (Config::parameter("maxmemory-policy").expect("a parameter").get)(&shared.config),

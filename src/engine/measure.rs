@@ -26,6 +26,8 @@ pub struct Measure {
     /// How often each error code was answered, sorted by code.
     pub errors: Vec<(Box<str>, u64)>,
     rates: [Rate; 3],
+    /// The next error is that of a command which a script has run, and which was counted then.
+    pub is_counted: bool,
 }
 
 /// A counter's speed over the last samples.
@@ -93,7 +95,11 @@ impl Measure {
         self.lap.saturating_sub(lap).saturating_add(std::mem::take(&mut self.owed))
     }
 
+    /// Counts an error, unless it was counted when it came up.
     pub fn error(&mut self, error: &Error) {
+        if std::mem::take(&mut self.is_counted) {
+            return;
+        }
         let code = error.code();
         match self.errors.binary_search_by(|(other, _)| other.cmp(&code)) {
             Ok(at) => self.errors[at].1 += 1,

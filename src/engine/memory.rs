@@ -130,6 +130,9 @@ impl Engine {
     /// Evicts keys until memory suffices, or for as long as `maxmemory-eviction-tenacity` says. Says whether there is
     /// nothing left that may go.
     pub(super) fn make_room(&mut self, now: Time) {
+        if self.shared.busy.is_some() {
+            return;
+        }
         self.shared.out_of_memory = false;
         if self.shared.excess() == 0 || self.shared.is_paused(now) {
             return;

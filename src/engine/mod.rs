@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod host;
 pub mod index;
 pub mod info;
+pub mod interpreter;
 pub mod latency;
 pub mod measure;
 mod memory;
@@ -25,6 +26,7 @@ pub mod request;
 pub mod session;
 mod settle;
 pub mod shared;
+mod slices;
 pub mod slowlog;
 pub mod table;
 mod tick;
@@ -116,6 +118,9 @@ impl Engine {
             requests: shared::Requests::default(),
             run_id,
             host: host::Host::default(),
+            interpreter: None,
+            unbridled_scripts: false,
+            busy: None,
             cron_paused: false,
             asleep_until: None,
             started: None,

@@ -103,12 +103,21 @@ pub enum Turn {
     /// The client sent it.
     #[default]
     Sent,
-    /// EXEC or a script runs it: it can't wait.
+    /// EXEC runs it: it can't wait.
     Nested,
+    /// A script runs it: it can't wait either.
+    Script,
     /// It waited, and this key was touched; `still` is set when it goes on waiting.
     Resumed { key: Bytes, still: bool },
     /// It waited for the host, which has answered this.
     Answered(Vec<u8>),
+}
+
+impl Turn {
+    /// Returns whether the command is part of something that can't be interrupted.
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Turn::Nested | Turn::Script)
+    }
 }
 
 /// What CLIENT REPLY asked for.

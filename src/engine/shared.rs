@@ -11,6 +11,7 @@ use crate::resp::{Parser, Reply, SessionId};
 use super::acl::Acl;
 use super::config::Config;
 use super::host::Host;
+use super::interpreter::{Busy, Interpreter};
 use super::latency::Latency;
 use super::measure::Measure;
 use super::pause::Pause;
@@ -38,7 +39,7 @@ pub struct Shared {
     pub readers: Readers,
     pub pause: Pause,
     /// There is more memory in use than allowed, and nothing that could be evicted.
-    pub(super) out_of_memory: bool,
+    pub out_of_memory: bool,
     /// Who is shown every call.
     pub monitors: Vec<SessionId>,
     pub measure: Measure,
@@ -52,6 +53,12 @@ pub struct Shared {
     /// Forty hexadecimal digits that no other run has.
     pub run_id: String,
     pub host: Host,
+    /// What runs scripts, where the build has it.
+    pub interpreter: Option<Box<dyn Interpreter>>,
+    /// Scripts may run what is not for them: DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub unbridled_scripts: bool,
+    /// The script that goes on in slices.
+    pub busy: Option<Busy>,
     /// DEBUG PAUSE-CRON: what is done a few times a second is left.
     pub cron_paused: bool,
     /// DEBUG SLEEP in a transaction: the unit ends when the host has slept.

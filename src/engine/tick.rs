@@ -18,6 +18,9 @@ impl Engine {
     /// the host likes.
     pub fn tick(&mut self, now: Time) {
         self.shared.start(now);
+        if self.shared.busy.is_some() {
+            return self.slice(now);
+        }
         self.end_pause(now);
         if self.shared.pause.has_left_overs() {
             self.resume_paused(now);
@@ -42,6 +45,9 @@ impl Engine {
 
     /// Returns when `tick` should be called next, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Time> {
+        if self.shared.busy.is_some() {
+            return Some(Time::default());
+        }
         let cron = (!self.shared.cron_paused && self.has_chores())
             .then(|| self.last_cron.plus_micros(self.cron_period_us()));
         [self.shared.waits.next_deadline(), self.shared.pause.deadline(), cron].into_iter().flatten().min()

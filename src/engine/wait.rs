@@ -31,6 +31,10 @@ pub enum On {
     Replicas,
     /// CLIENT PAUSE is over; then the call begins.
     Pause,
+    /// Its script goes on.
+    Slice,
+    /// Another client's script ends.
+    Turn,
 }
 
 /// What a client is told when it waited in vain.
@@ -89,7 +93,7 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.push((*request, id)),
-            On::Replicas | On::Pause => {}
+            On::Replicas | On::Pause | On::Slice | On::Turn => {}
         }
     }
 
@@ -109,7 +113,7 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.retain(|(other, _)| other != request),
-            On::Replicas | On::Pause => {}
+            On::Replicas | On::Pause | On::Slice | On::Turn => {}
         }
     }
 

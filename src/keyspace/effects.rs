@@ -53,6 +53,8 @@ pub struct Effects {
     expiries: usize,
     /// The database that the log's reader has selected.
     selected: Option<u32>,
+    /// What runs is not to be logged.
+    muted: bool,
     /// The running call has said itself what is to be logged.
     rewritten: bool,
     touched: Arena<Touched>,
@@ -172,7 +174,7 @@ impl Effects {
     /// Logs the call as it came, if it changed something and did not say otherwise.
     #[inline]
     pub(crate) fn end_call(&mut self, mark: CallMark, db: u32, args: Args<'_>) {
-        if self.logging && self.changes != mark.changes && !self.rewritten {
+        if self.logging && !self.muted && self.changes != mark.changes && !self.rewritten {
             self.append(db, args.iter());
         }
         self.rewritten = mark.rewritten;
@@ -188,7 +190,7 @@ impl Effects {
 
     /// Logs a call of our own making beside the running one.
     pub fn log_call(&mut self, db: u32, args: &[&[u8]]) {
-        if self.logging {
+        if self.logging && !self.muted {
             self.append(db, args.iter().copied());
         }
     }
@@ -232,7 +234,19 @@ impl Effects {
 
     /// Drops what [`Effects::log`] returned.
     pub fn clear_log(&mut self) {
-        self.log.clear();
+        match self.calls {
+            0 => self.log.clear(),
+            _ => drop(self.log.drain(..std::mem::take(&mut self.unit))),
+        }
+    }
+
+    /// Logs nothing until [`Effects::unmute`]: what a script asked for.
+    pub fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    pub fn unmute(&mut self) {
+        self.muted = false;
     }
 
     /// Makes the log select its database again: its next bytes begin a new file or a new replica's stream.

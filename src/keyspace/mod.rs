@@ -53,6 +53,8 @@ pub struct Keyspace {
     pub holds_expiry: bool,
     /// The sources of libraries of functions, kept for whoever can run them.
     pub libraries: Vec<Box<[u8]>>,
+    /// Grows when they change.
+    pub libraries_version: u64,
     /// What access clocks mean.
     pub usage: Usage,
     random: Random,
@@ -104,6 +106,11 @@ impl Database {
         (sum / count.max(1)) as u64
     }
 
+    /// Returns a key's entry, past its deadline or not.
+    pub fn find(&self, key: &[u8]) -> Option<&Entry> {
+        self.table.find(key)
+    }
+
     /// Visits every entry, those past their deadline too, in the order of SCAN.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.table.iter()
@@ -125,6 +132,7 @@ impl Keyspace {
             active_expiry: true,
             holds_expiry: false,
             libraries: vec![],
+            libraries_version: 0,
             usage: Usage::default(),
             random: Random::new(key.0 ^ key.1),
             candidates: evict::Candidates::default(),
@@ -183,6 +191,7 @@ impl Keyspace {
     /// Drops everything, unnoted, before a host loads something else.
     pub fn clear(&mut self) {
         self.libraries.clear();
+        self.libraries_version += 1;
         (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32));
     }
 

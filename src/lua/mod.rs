@@ -90,6 +90,7 @@
 mod arith;
 mod call;
 mod compiler;
+mod embed;
 mod heap;
 mod lexer;
 mod lib;

@@ -52,15 +52,19 @@ impl<'a> Reply<'a> {
 
     /// Writes a refusal; line breaks in it become blanks.
     pub fn error(&mut self, error: &Error) {
-        let text = error.text();
-        let start = self.out.len() + 1;
-        self.line(b'-', text.as_bytes());
-        let end = self.out.len() - 2;
-        for byte in &mut self.out[start..end] {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
-        }
+        self.unbroken_line(b'-', error.text().as_bytes());
+    }
+
+    /// Writes a line; line breaks in it become blanks.
+    fn unbroken_line(&mut self, kind: u8, text: &[u8]) {
+        self.out.push(kind);
+        self.unbroken_rest(text);
+    }
+
+    fn unbroken_rest(&mut self, text: &[u8]) {
+        let blank = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        self.out.extend(text.iter().map(blank));
+        self.out.extend_from_slice(b"\r\n");
     }
 
     #[inline]
@@ -118,16 +122,36 @@ impl<'a> Reply<'a> {
 
     /// Writes text of a format: `txt` or `mkd`; RESP2 has plain bulk strings for it.
     pub fn verbatim(&mut self, format: &str, text: &str) {
+        self.verbatim_bytes(format.as_bytes(), text.as_bytes());
+    }
+
+    /// Writes text of a format, whose name has its first three bytes.
+    pub fn verbatim_bytes(&mut self, format: &[u8], text: &[u8]) {
         match self.protocol {
-            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => {
+                let mut name = *b"txt";
+                name.iter_mut().zip(format).for_each(|(to, from)| *to = *from);
                 self.number(b'=', text.len() as i64 + 4);
-                self.out.extend_from_slice(format.as_bytes());
-                self.out.push(b':');
-                self.out.extend_from_slice(text.as_bytes());
-                self.out.extend_from_slice(b"\r\n");
+                append(self.out, [&name, b":", text, b"\r\n"]);
             }
         }
+    }
+
+    /// Writes an integer of any size, in digits; RESP2 has bulk strings for it. Line breaks become blanks.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => {
+                self.number(b'$', digits.len() as i64);
+                self.unbroken_rest(digits);
+            }
+            Protocol::Resp3 => self.unbroken_line(b'(', digits),
+        }
+    }
+
+    /// Writes a status whose text may be anything; line breaks become blanks.
+    pub fn status(&mut self, text: &[u8]) {
+        self.unbroken_line(b'+', text);
     }
 
     pub fn null(&mut self) {
@@ -153,14 +177,6 @@ impl<'a> Reply<'a> {
 
     pub fn set(&mut self, n: usize) {
         self.number(self.either(b'*', b'~'), n as i64);
-    }
-
-    /// Writes an integer of any size, given in decimal.
-    pub fn big_number(&mut self, digits: &str) {
-        match self.protocol {
-            Protocol::Resp2 => self.bulk(digits.as_bytes()),
-            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
-        }
     }
 
     /// Begins `n` pairs that say something about the reply behind them. RESP2 has nothing of the kind.

@@ -55,7 +55,6 @@ macro_rules! accepted {
 
 accepted! {
     "No effect yet: the commands that it concerns are not there." {
-        "busy-reply-threshold" or "lua-time-limit": Int(0, LONG) => "5000";
         "enable-module-command": OneOf(&["no", "yes", "local"]) => "no", AtStart;
         "sanitize-dump-payload": OneOf(&["no", "yes", "clients"]) => "no";
     }

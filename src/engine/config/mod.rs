@@ -164,6 +164,8 @@ parameters! {
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.
     maxmemory_policy "maxmemory-policy": EvictionPolicy = "noeviction";
+    /// After how many milliseconds of a script others are told that it runs; 0 for never.
+    busy_reply_threshold "busy-reply-threshold" or "lua-time-limit": Ranged<0, 9223372036854775807> = "5000";
     /// The most fields of a hash that is packed into one run of bytes.
     hash_max_listpack_entries "hash-max-listpack-entries" or "hash-max-ziplist-entries": Ranged<0, 9223372036854775807> = "512";
     /// The longest field or value of a packed hash, in bytes.

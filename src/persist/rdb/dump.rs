@@ -12,7 +12,7 @@ use super::input::{Input, Read};
 use super::load::{VERSION_MAX, begin};
 use super::output::Encoder;
 use super::save::{kind_of, write};
-use super::{Fault, VERSION, kind};
+use super::{Fault, VERSION, kind, opcode};
 
 const FOOTER: usize = 2 + 8;
 
@@ -30,14 +30,42 @@ pub fn dump(entry: &Entry, compress: bool) -> Vec<u8> {
     let mut payload = vec![kind_of(entry.value())];
     let unfinished = write(entry.value(), None, usize::MAX, &mut Encoder::new(compress), &mut payload);
     debug_assert!(unfinished.is_none(), "there is no limit");
+    close(payload)
+}
+
+/// Returns the sources of libraries as a payload.
+pub fn dump_libraries(libraries: &[Box<[u8]>], compress: bool) -> Vec<u8> {
+    let (mut encoder, mut payload) = (Encoder::new(compress), vec![]);
+    for code in libraries {
+        payload.push(opcode::FUNCTION);
+        encoder.string(code, &mut payload);
+    }
+    close(payload)
+}
+
+/// Reads the sources of libraries out of a payload from outside.
+pub fn restore_libraries(payload: &[u8]) -> Result<Vec<Box<[u8]>>, BadPayload> {
+    let mut input = Input { bytes: open(payload)?, at: 0 };
+    let mut libraries = vec![];
+    while input.at < input.bytes.len() {
+        if !input.byte().is_ok_and(|byte| byte == opcode::FUNCTION) {
+            return Err(BadPayload::Value);
+        }
+        libraries.push(input.string().map_err(|_| BadPayload::Value)?.into_bytes().into());
+    }
+    Ok(libraries)
+}
+
+/// Puts the version and the checksum behind a payload.
+fn close(mut payload: Vec<u8>) -> Vec<u8> {
     payload.extend_from_slice(&(VERSION as u16).to_le_bytes());
     let sum = crc64(&payload);
     payload.extend_from_slice(&sum.to_le_bytes());
     payload
 }
 
-/// Makes an entry of a payload from outside. As in Redis, bytes behind the value don't matter.
-pub fn restore(key: &[u8], payload: &[u8], limits: &Limits) -> Result<Entry, BadPayload> {
+/// Returns what stands in front of the version and the checksum, which are checked.
+fn open(payload: &[u8]) -> Result<&[u8], BadPayload> {
     let at = payload.len().checked_sub(FOOTER).ok_or(BadPayload::Footer)?;
     let (bytes, footer) = payload.split_at(at);
     let (version, sum) = footer.split_first_chunk::<2>().expect("it is ten bytes");
@@ -45,7 +73,12 @@ pub fn restore(key: &[u8], payload: &[u8], limits: &Limits) -> Result<Entry, Bad
     if !known || crc64(&payload[..at + 2]).to_le_bytes() != sum {
         return Err(BadPayload::Footer);
     }
-    read(key, &mut Input { bytes, at: 0 }, limits).map_err(|_| BadPayload::Value)
+    Ok(bytes)
+}
+
+/// Makes an entry of a payload from outside. As in Redis, bytes behind the value don't matter.
+pub fn restore(key: &[u8], payload: &[u8], limits: &Limits) -> Result<Entry, BadPayload> {
+    read(key, &mut Input { bytes: open(payload)?, at: 0 }, limits).map_err(|_| BadPayload::Value)
 }
 
 fn read(key: &[u8], input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {

@@ -260,6 +260,7 @@ impl Loader {
                 self.note(|| Note::Library(code.split(|byte| *byte == b'\n').next().unwrap_or(&[]).into()));
                 if self.notes.is_none() {
                     keyspace.libraries.push(code.into());
+                    keyspace.libraries_version += 1;
                 }
             }
             opcode::FUNCTION_EARLY => {

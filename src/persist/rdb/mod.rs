@@ -33,7 +33,7 @@ mod ziplist;
 
 use std::fmt;
 
-pub use dump::{BadPayload, dump, restore};
+pub use dump::{BadPayload, dump, dump_libraries, restore, restore_libraries};
 pub use load::{Loaded, Loader, Note};
 pub use save::{Options, Progress, Saver};
 

@@ -1,0 +1,315 @@
+//! Lua behind EVAL and FCALL: what scripts are, how they reach commands, and what becomes of their results.
+
+mod bridge;
+mod convert;
+mod library;
+mod shebang;
+
+use crate::base::bytes::Bytes;
+use crate::base::checksum::sha1_hex;
+use crate::base::number;
+use crate::engine::Call;
+use crate::engine::interpreter::{Busy, Interpreter, Library, Script, Source};
+use crate::engine::session::Turn;
+use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, Value};
+use crate::resp::{Args, Error, Protocol, Result};
+
+use bridge::{Bridge, Replication};
+use library::Libraries;
+use shebang::Flags;
+
+/// Instructions that a script runs before others may be looked after.
+const SLICE: u64 = 200_000;
+/// Instructions of a script that can't be interrupted, since it is part of a transaction.
+const UNINTERRUPTED: u64 = 2_000_000_000;
+/// Bytes that scripts and libraries may take together.
+const MEMORY: usize = 256 << 20;
+const NAME: &[u8] = b"@user_script";
+
+/// Every script and library, and the one that runs.
+pub struct Scripting {
+    lua: Lua,
+    seed: u64,
+    /// Sorted by digest.
+    scripts: Vec<([u8; 40], Kept)>,
+    libraries: Libraries,
+    run: Option<Run>,
+}
+
+/// A script that can be run again.
+struct Kept {
+    function: Function,
+    flags: Flags,
+}
+
+/// What is known of the script that runs, besides what Lua knows.
+struct Run {
+    /// Its digest, or the function's name.
+    name: Bytes,
+    is_function: bool,
+    flags: Flags,
+    /// The protocol of the replies that it gets.
+    protocol: Protocol,
+    replication: Replication,
+    /// The caller's database: SELECT holds for the script alone.
+    db: u32,
+    wrote: bool,
+}
+
+impl Scripting {
+    /// Makes an interpreter. `seed` is unknown to clients.
+    pub fn new(seed: u64) -> Self {
+        Self { lua: new_lua(seed), seed, scripts: vec![], libraries: Libraries::new(seed), run: None }
+    }
+
+    /// Returns the place of a script, which is compiled if it is not there yet.
+    fn compiled(&mut self, code: &[u8]) -> Result<usize> {
+        let digest = sha1_hex(code);
+        let at = match self.find(&digest) {
+            Ok(at) => return Ok(at),
+            Err(at) => at,
+        };
+        let (flags, body) = shebang::of_script(code)?;
+        let function = self.lua.load(&body, NAME).map_err(|why| {
+            let why = String::from_utf8_lossy(&why).into_owned();
+            Error::said(format!("ERR Error compiling script (new function): {why}"))
+        })?;
+        self.scripts.insert(at, (digest, Kept { function, flags }));
+        Ok(at)
+    }
+
+    fn find(&self, digest: &[u8]) -> Result<usize, usize> {
+        let digest = digest.to_ascii_lowercase();
+        self.scripts.binary_search_by(|(other, _)| other[..].cmp(&digest))
+    }
+
+    /// Prepares the run of a script.
+    fn begin(&mut self, call: &mut Call<'_>, script: Script<'_>) -> Result {
+        let (name, is_function, flags) = match script.source {
+            Source::Function(name) => {
+                let function = self.libraries.function(name)?;
+                (Bytes::from(name), true, function.flags)
+            }
+            source => {
+                let at = match source {
+                    Source::Code(code) => self.compiled(code)?,
+                    Source::Digest(digest) | Source::Function(digest) => self
+                        .find(digest)
+                        .map_err(|_| Error::Text("NOSCRIPT No matching script. Please use EVAL."))?,
+                };
+                (Bytes::from(&self.scripts[at].0[..]), false, self.scripts[at].1.flags)
+            }
+        };
+        let flags = flags.admitted(call, script.read_only)?;
+        let prepared = if is_function {
+            self.libraries.start(&name, script.keys, script.args)
+        } else {
+            let at = self.find(&name).expect("it was found above");
+            start_script(&mut self.lua, self.scripts[at].1.function, script.keys, script.args)
+        };
+        prepared.map_err(|_| Error::Text("ERR not enough memory for the script"))?;
+        self.run = Some(Run {
+            name,
+            is_function,
+            flags,
+            protocol: Protocol::Resp2,
+            replication: Replication::default(),
+            db: call.session.db,
+            wrote: false,
+        });
+        Ok(())
+    }
+
+    /// Runs the script for a slice, or to its end if it can't wait.
+    fn go_on(&mut self, call: &mut Call<'_>) -> Result {
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        let turn = call.session.turn.clone();
+        let mut left = UNINTERRUPTED;
+        let lua = if run.is_function { self.libraries.lua() } else { &mut self.lua };
+        loop {
+            let killed = call.shared.busy.as_ref().is_some_and(|busy| busy.killed);
+            let outcome = match killed {
+                true => None,
+                false => Some(lua.run(SLICE, &mut Bridge::new(call, &mut run))),
+            };
+            call.session.turn = turn.clone();
+            match outcome {
+                Some(Outcome::Paused) if turn == Turn::Nested && left > 0 => {
+                    left = left.saturating_sub(SLICE)
+                }
+                Some(Outcome::Paused) if turn != Turn::Nested => {
+                    note_busy(call, &run);
+                    self.run = Some(run);
+                    return call.wait_for_slice();
+                }
+                Some(Outcome::Done(values)) => {
+                    end(call, &run);
+                    let value = values.first().copied().unwrap_or_default();
+                    return convert::reply(lua, value, run.protocol, &mut call.reply);
+                }
+                Some(Outcome::Failed(failure)) => {
+                    end(call, &run);
+                    call.shared.measure.is_counted = is_counted(lua, failure.value);
+                    return Err(describe(lua, failure, &run));
+                }
+                None | Some(Outcome::Paused) => {
+                    lua.stop();
+                    end(call, &run);
+                    return Err(stopped(&run, killed));
+                }
+            }
+        }
+    }
+}
+
+impl Interpreter for Scripting {
+    fn run(&mut self, call: &mut Call<'_>, script: Script<'_>) -> Result {
+        if !call.is_resumed() {
+            self.begin(call, script)?;
+        }
+        // Each command has logged itself.
+        call.db.log_nothing();
+        self.go_on(call)
+    }
+
+    fn load(&mut self, code: &[u8]) -> Result<[u8; 40]> {
+        let at = self.compiled(code)?;
+        Ok(self.scripts[at].0)
+    }
+
+    fn has(&self, digest: &[u8]) -> bool {
+        self.find(digest).is_ok()
+    }
+
+    fn flush(&mut self) {
+        self.scripts.clear();
+        self.lua = new_lua(self.seed);
+    }
+
+    fn usage(&self) -> (usize, usize) {
+        (self.scripts.len(), self.lua.memory() + self.libraries.memory())
+    }
+
+    fn load_library(&mut self, code: &[u8], replace: bool) -> Result<Bytes> {
+        self.libraries.load(code, replace)
+    }
+
+    fn delete_library(&mut self, name: &[u8]) -> bool {
+        self.libraries.delete(name)
+    }
+
+    fn take_libraries(&mut self, sources: &[Box<[u8]>], version: u64) -> Vec<Error> {
+        self.libraries = Libraries::new(self.seed);
+        self.libraries.version = version;
+        sources.iter().filter_map(|code| self.libraries.load(code, false).err()).collect()
+    }
+
+    fn libraries_version(&self) -> u64 {
+        self.libraries.version
+    }
+
+    fn set_libraries_version(&mut self, version: u64) {
+        self.libraries.version = version;
+    }
+
+    fn libraries(&self) -> &[Library] {
+        self.libraries.all()
+    }
+}
+
+fn new_lua(seed: u64) -> Lua {
+    let made = Lua::new(Limits { memory: MEMORY, seed }).and_then(|mut lua| {
+        bridge::open(&mut lua)?;
+        let globals = lua.globals();
+        for name in ["KEYS", "ARGV"] {
+            let empty = lua.new_table(0, 0)?;
+            lua.set_name(globals, name, Value::Table(empty))?;
+        }
+        lua.seal()?;
+        Ok(lua)
+    });
+    made.expect("the limit has room for the libraries")
+}
+
+fn start_script(
+    lua: &mut Lua,
+    function: Function,
+    keys: Args<'_>,
+    args: Args<'_>,
+) -> Result<(), OutOfMemory> {
+    let globals = lua.globals();
+    for (name, list) in [("KEYS", keys), ("ARGV", args)] {
+        let table = convert::list(lua, list)?;
+        lua.set_name(globals, name, table)?;
+    }
+    lua.start(function, &[])
+}
+
+/// Lets everybody know that a script goes on for longer than a slice.
+fn note_busy(call: &mut Call<'_>, run: &Run) {
+    let session = call.session.id;
+    let (now, command) = (call.db.now, call.args);
+    let busy = call.shared.busy.get_or_insert_with(|| Busy {
+        session,
+        since: now,
+        command: command.to_owned(),
+        function: run.is_function.then(|| run.name.clone()),
+        wrote: false,
+        killed: false,
+        told: false,
+        gone: false,
+    });
+    busy.wrote = run.wrote;
+}
+
+/// Gives back what the script had of its caller.
+fn end(call: &mut Call<'_>, run: &Run) {
+    call.session.db = run.db;
+    call.db.effects.unmute();
+}
+
+/// Returns the error that ends a script.
+fn describe(lua: &mut Lua, failure: Failure, run: &Run) -> Error {
+    let message = message(lua, failure.value);
+    let name = String::from_utf8_lossy(&run.name).into_owned();
+    Error::said(match failure.place {
+        Some((chunk, line)) => {
+            let chunk = String::from_utf8_lossy(lua.bytes(chunk));
+            format!("{message} script: {name}, on {chunk}:{line}.")
+        }
+        None => message,
+    })
+}
+
+/// Returns whether what was thrown is the error of a command, which was counted when the command failed.
+fn is_counted(lua: &mut Lua, thrown: Value) -> bool {
+    let Value::Table(table) = thrown else { return false };
+    lua.string(b"ignore_error_stats_update").is_ok_and(|name| !lua.table(table).get(name).is_nil())
+}
+
+/// Returns what was thrown as the text of an error.
+fn message(lua: &mut Lua, thrown: Value) -> String {
+    let text = match thrown {
+        Value::Table(table) => match lua.string(b"err").map(|name| lua.table(table).get(name)) {
+            Ok(Value::Str(id)) => lua.bytes(id).to_vec(),
+            _ => b"ERR unknown error".to_vec(),
+        },
+        Value::Str(id) => [b"ERR ", lua.bytes(id)].concat(),
+        Value::Number(number) => [b"ERR ", &*number::format_significant(number, 14)].concat(),
+        _ => b"ERR unknown error".to_vec(),
+    };
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn stopped(run: &Run, killed: bool) -> Error {
+    let name = String::from_utf8_lossy(&run.name);
+    Error::said(match (killed, run.is_function) {
+        (false, _) => format!("ERR the script ran for too long inside of a transaction script: {name}"),
+        (true, false) => {
+            format!("ERR Error running script: Script killed by user with SCRIPT KILL. script: {name}")
+        }
+        (true, true) => {
+            format!("ERR Error running script: Script killed by user with FUNCTION KILL. script: {name}")
+        }
+    })
+}
