@@ -1,11 +1,10 @@
 //! Values as bytes, to be taken to another server.
 
 use crate::base::number::{format_int, parse_int};
-use crate::base::time::Time;
 use crate::command;
 use crate::data::entry::Entry;
 use crate::engine::{Call, Family};
-use crate::keyspace::{Event, access_clock};
+use crate::keyspace::Event;
 use crate::persist::rdb::{self, BadPayload};
 use crate::resp::{Args, Error, Result};
 use crate::spec::Categories;
@@ -165,6 +164,6 @@ fn restore(call: &mut Call<'_>) -> Result {
 /// Makes an entry look as used as it was.
 fn set_use(call: &Call<'_>, entry: &mut Entry, manner: &Manner) {
     let idle_seconds = manner.idle_seconds.unwrap_or(0) as u64;
-    let used = Time::from_seconds(call.db.now.seconds().saturating_sub(idle_seconds));
-    entry.set_clock(access_clock(used));
+    let count = manner.frequency.and_then(|count| u8::try_from(count).ok());
+    entry.set_clock(call.db.usage.told(idle_seconds, count, call.db.now));
 }

@@ -56,6 +56,14 @@ impl Use {
 }
 
 impl Usage {
+    /// Returns the clock of a key of which somebody else says when and how often it was used.
+    pub fn told(self, idle_seconds: u64, count: Option<u8>, now: Time) -> u32 {
+        match self {
+            Usage::Lately => access_clock(Time::from_seconds(now.seconds().saturating_sub(idle_seconds))),
+            Usage::Often { .. } => minutes(now) << 8 | u32::from(count.unwrap_or(FIRST_COUNT)),
+        }
+    }
+
     /// Returns how often a key with this clock was used, as far as that is remembered.
     pub fn count(self, clock: u32, now: Time) -> u8 {
         let count = clock as u8;
