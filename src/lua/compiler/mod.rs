@@ -684,7 +684,7 @@ impl Compiler<'_> {
         loop {
             let last = *targets.last().expect("never empty");
             if !matches!(last.kind, Kind::Local(_) | Kind::Upvalue(_) | Kind::Global(_) | Kind::Index(..)) {
-                return Err(self.lexer.error_here("unexpected symbol"));
+                return Err(self.lexer.error_here("syntax error"));
             }
             if !self.accept(Token::Char(b','))? {
                 break;

@@ -395,26 +395,27 @@ impl Task for Pieces {
     fn step(&mut self, call: &mut Call<'_>, results: usize) -> Result<Ret, Fault> {
         let piece = if results > 0 { call.pushed(results - 1) } else { Value::Nil };
         call.pop(results);
-        match piece {
-            Value::Str(id) if !call.bytes(id).is_empty() => {
-                let len = call.bytes(id).len();
-                if self.0.capacity() - self.0.len() < len {
-                    let more = len.max(self.0.len());
+        match (piece, call.text(piece)) {
+            (_, Some(text)) if !text.is_empty() => {
+                if self.0.capacity() - self.0.len() < text.len() {
+                    let more = text.len().max(self.0.len());
                     call.charge(more)?;
                     self.0.reserve_exact(more);
                 }
-                self.0.extend_from_slice(call.bytes(id));
+                self.0.extend_from_slice(&text);
                 call.push(call.arg(0))?;
                 Ok(Ret::call_again(0))
             }
-            Value::Nil | Value::Str(_) => {
+            (Value::Nil, _) | (_, Some(_)) => {
                 let Value::Str(name) = call.pushed(0) else { return Ok(Ret::None) };
                 Ok(Ret::more(Then::Load(std::mem::take(&mut self.0), name)))
             }
             _ => {
                 // As every error of a chunk: nil and a message.
+                let Fault::Value(message) = call.error("reader function must return a string") else {
+                    return Err(Fault::Memory);
+                };
                 call.push(Value::Nil)?;
-                let message = call.string(b"reader function must return a string")?;
                 call.push(message)?;
                 Ok(Ret::Pushed(2))
             }

@@ -9,8 +9,8 @@ use crate::lua::value::Value;
 
 const FUNCTIONS: super::Functions = &[
     ("abs", |call| one(call, f64::abs)),
-    ("acos", |call| one(call, f64::acos)),
-    ("asin", |call| one(call, f64::asin)),
+    ("acos", |call| positive(call, f64::acos)),
+    ("asin", |call| positive(call, f64::asin)),
     ("atan", |call| one(call, f64::atan)),
     ("atan2", |call| two(call, f64::atan2)),
     ("ceil", |call| one(call, f64::ceil)),
@@ -23,7 +23,7 @@ const FUNCTIONS: super::Functions = &[
     ("frexp", frexp),
     ("ldexp", ldexp),
     ("log", |call| one(call, f64::ln)),
-    ("log10", log10),
+    ("log10", |call| positive(call, f64::log10)),
     ("max", |call| extreme(call, |candidate, best| candidate > best)),
     ("min", |call| extreme(call, |candidate, best| candidate < best)),
     ("mod", |call| two(call, |a, b| a % b)),
@@ -52,10 +52,11 @@ fn one(call: &mut Call<'_>, function: fn(f64) -> f64) -> Result<Ret, Fault> {
     Ok(Ret::One(Value::Number(if result.is_nan() { arith::settle(result, x, x) } else { result })))
 }
 
-/// Of all the functions without a result for some numbers, this one's is positive.
-fn log10(call: &mut Call<'_>) -> Result<Ret, Fault> {
+/// Some functions have a positive NaN instead.
+fn positive(call: &mut Call<'_>, function: fn(f64) -> f64) -> Result<Ret, Fault> {
     let x = call.number(0)?;
-    Ok(Ret::One(Value::Number(if x < 0.0 { f64::NAN } else { x.log10() })))
+    let result = function(x);
+    Ok(Ret::One(Value::Number(if result.is_nan() && !x.is_nan() { f64::NAN } else { result })))
 }
 
 fn two(call: &mut Call<'_>, function: fn(f64, f64) -> f64) -> Result<Ret, Fault> {
