@@ -93,6 +93,10 @@ fn nothing_escapes_the_limits() {
             lua.memory() >> 10
         );
         assert!(lua.memory() <= MEMORY);
+        // What comes after it has all the room again.
+        lua.stop();
+        lua.collect();
+        assert!(lua.memory() < MEMORY / 64, "{} bytes are kept", lua.memory());
     }
 }
 

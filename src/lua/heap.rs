@@ -95,6 +95,15 @@ impl<T: Default> Arena<T> {
                 Mark::Free => {}
             }
         }
+        let used = self.marks.iter().rposition(|mark| *mark != Mark::Free).map_or(0, |last| last + 1);
+        if used < self.items.len() / 2 {
+            self.items.truncate(used);
+            self.marks.truncate(used);
+            self.free.retain(|at| (*at as usize) < used);
+            self.items.shrink_to(used + used / 2);
+            self.marks.shrink_to(self.items.capacity());
+            self.free.shrink_to(self.items.capacity());
+        }
     }
 
     /// Returns how many bytes the arena takes, with what its objects have allocated.
@@ -582,7 +591,8 @@ impl Heap {
         self.natives.sweep();
         self.upvalues.sweep();
         self.threads.sweep();
-        let len = self.interned.len();
+        let strings = self.strings.items.len() - self.strings.free.len();
+        let len = (strings * 2).next_power_of_two().clamp(256, self.interned.len());
         self.rebuild_interned(len);
     }
 }

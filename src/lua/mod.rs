@@ -323,6 +323,12 @@ impl Lua {
         vm.thread.frames.clear();
         vm.thread.tasks.clear();
         vm.thread.top = 0;
+        if vm.thread.stack.len() > STACK_KEPT {
+            // One deep recursion should not take its memory from all scripts to come.
+            vm.heap.refund((vm.thread.stack.len() - STACK_KEPT) * size_of::<Value>());
+            vm.thread.stack.truncate(STACK_KEPT);
+            vm.thread.stack.shrink_to_fit();
+        }
         self.pending = None;
     }
 
@@ -502,5 +508,8 @@ impl Lua {
         self.vm.heap.table_mut(table).readonly = readonly;
     }
 }
+
+/// How many slots of the stack are kept from one script to the next.
+const STACK_KEPT: usize = 8 * WINDOW;
 
 const NO_MEMORY: &[u8] = b"not enough memory";
