@@ -139,6 +139,14 @@ export interface Commands<S = string> {
   dump(key: Key): S | null;
   /** Returns the message. `ECHO message` */
   echo(message: Value): S;
+  /** Runs a script in Lua. `EVAL script numkeys [key...] [arg...]` */
+  eval(script: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  /** Runs a script that was run or loaded before, by its SHA-1. `EVALSHA sha1 numkeys [key...] [arg...]` */
+  evalsha(sha1: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  /** Runs a script that changes nothing, by its SHA-1. `EVALSHA_RO sha1 numkeys [key...] [arg...]` */
+  evalsha_ro(sha1: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  /** Runs a script that changes nothing. `EVAL_RO script numkeys [key...] [arg...]` */
+  eval_ro(script: Value, numkeys: Numeric, ...args: Argument[]): unknown;
   /** Counts the keys that exist. `EXISTS key...` */
   exists(...keys: (Key | readonly Key[])[]): number;
   /** Sets a key's deadline, in seconds from now. `EXPIRE key seconds [NX|XX|GT|LT]` */
@@ -147,10 +155,32 @@ export interface Commands<S = string> {
   expireat(key: Key, unixTimeSeconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Returns a key's deadline, in seconds since 1970. `EXPIRETIME key` */
   expiretime(key: Key): number;
+  /** Calls a function of a library. `FCALL function numkeys [key...] [arg...]` */
+  fcall(function: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  /** Calls a function that changes nothing. `FCALL_RO function numkeys [key...] [arg...]` */
+  fcall_ro(function: Value, numkeys: Numeric, ...args: Argument[]): unknown;
   /** Removes the keys of all databases. `FLUSHALL [ASYNC|SYNC]` */
   flushall(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
   /** Removes the keys of the database. `FLUSHDB [ASYNC|SYNC]` */
   flushdb(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
+  /** Forgets a library. `FUNCTION DELETE library-name` */
+  functionDelete(libraryName: Value): "OK";
+  /** Returns all libraries as bytes that FUNCTION RESTORE takes, here or in Redis. `FUNCTION DUMP` */
+  functionDump(): S;
+  /** Forgets all libraries. `FUNCTION FLUSH [ASYNC|SYNC]` */
+  functionFlush(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
+  /** Shows what the subcommands do. `FUNCTION HELP` */
+  functionHelp(): S[];
+  /** Ends the function that is running, unless it has changed something. `FUNCTION KILL` */
+  functionKill(): "OK";
+  /** Lists libraries, all or those whose names match a pattern, and their functions. `FUNCTION LIST [LIBRARYNAME library-name-pattern] [WITHCODE]` */
+  functionList(...options: ({ LIBRARYNAME?: Value; WITHCODE?: boolean } | Value)[]): unknown[];
+  /** Loads a library; returns its name. `FUNCTION LOAD [REPLACE] function-code` */
+  functionLoad(...args: Argument[]): S;
+  /** Loads the libraries that FUNCTION DUMP has returned. `FUNCTION RESTORE serialized-value [FLUSH|APPEND|REPLACE]` */
+  functionRestore(serializedValue: Value, ...options: ({ FLUSH?: boolean; APPEND?: boolean; REPLACE?: boolean } | Value)[]): "OK";
+  /** Tells of the function that is running, and how many there are. `FUNCTION STATS` */
+  functionStats(): unknown;
   /** Gives members of a sorted set their places, by longitude and latitude. `GEOADD key [NX|XX] [CH] <longitude:double latitude:double member>...` */
   geoadd(key: Key, ...args: Argument[]): number;
   /** Returns how far two members are from one another. `GEODIST key member1:string member2:string [M|KM|FT|MI]` */
@@ -401,6 +431,18 @@ export interface Commands<S = string> {
   scan(cursor: Numeric, ...options: ({ MATCH?: Value; COUNT?: Numeric; TYPE?: Value } | Value)[]): [S, S[]];
   /** Returns how many members a set has. `SCARD key` */
   scard(key: Key): number;
+  /** Switches the debugger of scripts, which is not there: NO is all that is accepted. `SCRIPT DEBUG <YES|SYNC|NO>` */
+  scriptDebug(which: "YES" | "SYNC" | "NO"): "OK";
+  /** Says of each SHA-1 whether there is such a script. `SCRIPT EXISTS sha1...` */
+  scriptExists(...sha1s: (Value | readonly Value[])[]): number[];
+  /** Forgets all scripts. `SCRIPT FLUSH [ASYNC|SYNC]` */
+  scriptFlush(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
+  /** Shows what the subcommands do. `SCRIPT HELP` */
+  scriptHelp(): S[];
+  /** Ends the script that is running, unless it has changed something. `SCRIPT KILL` */
+  scriptKill(): "OK";
+  /** Compiles a script without running it; returns its SHA-1. `SCRIPT LOAD script` */
+  scriptLoad(script: Value): S;
   /** Returns the members of a set that none of several others has. `SDIFF key...` */
   sdiff(...keys: (Key | readonly Key[])[]): S[];
   /** Keeps the members of a set that none of several others has as a set of their own. `SDIFFSTORE destination:key key...` */
@@ -607,24 +649,27 @@ export const names =
   "CLIENT HELP|CLIENT ID|CLIENT INFO|CLIENT KILL|CLIENT LIST|CLIENT NO-EVICT|CLIENT NO-TOUCH|CLIENT PAUSE|" +
   "CLIENT REPLY|CLIENT SETINFO|CLIENT SETNAME|CLIENT TRACKING|CLIENT TRACKINGINFO|CLIENT UNBLOCK|CLIENT UNPAUSE|" +
   "COMMAND COUNT|COMMAND DOCS|COMMAND GETKEYS|COMMAND GETKEYSANDFLAGS|COMMAND HELP|COMMAND INFO|COMMAND LIST|" +
-  "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DELIFEQ|DUMP|ECHO|EXISTS|" +
-  "EXPIRE|EXPIREAT|EXPIRETIME|FLUSHALL|FLUSHDB|GEOADD|GEODIST|GEOHASH|GEOPOS|GEORADIUS|GEORADIUSBYMEMBER|" +
-  "GEORADIUSBYMEMBER_RO|GEORADIUS_RO|GEOSEARCH|GEOSEARCHSTORE|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|" +
-  "HEXISTS|HEXPIRE|HEXPIREAT|HEXPIRETIME|HGET|HGETALL|HGETDEL|HGETEX|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|" +
-  "HPERSIST|HPEXPIRE|HPEXPIREAT|HPEXPIRETIME|HPTTL|HRANDFIELD|HSCAN|HSET|HSETEX|HSETNX|HSTRLEN|HTTL|HVALS|INCR|" +
-  "INCRBY|INCRBYFLOAT|INFO|KEYS|LASTSAVE|LATENCY DOCTOR|LATENCY GRAPH|LATENCY HELP|LATENCY HISTOGRAM|" +
-  "LATENCY HISTORY|LATENCY LATEST|LATENCY RESET|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LOLWUT|LPOP|LPOS|LPUSH|" +
-  "LPUSHX|LRANGE|LREM|LSET|LTRIM|MEMORY DOCTOR|MEMORY HELP|MEMORY MALLOC-STATS|MEMORY PURGE|MEMORY STATS|" +
-  "MEMORY USAGE|MGET|MIGRATE|MONITOR|MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|" +
-  "OBJECT REFCOUNT|PERSIST|PEXPIRE|PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|" +
-  "PTTL|PUBLISH|PUBSUB CHANNELS|PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|" +
-  "QUIT|RANDOMKEY|RENAME|RENAMENX|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|" +
-  "SCARD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|" +
-  "SISMEMBER|SLOWLOG GET|SLOWLOG HELP|SLOWLOG LEN|SLOWLOG RESET|SMEMBERS|SMISMEMBER|SMOVE|SORT|SORT_RO|SPOP|" +
-  "SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|" +
-  "WAIT|WAITAOF|WATCH|XACK|XACKDEL|XADD|XAUTOCLAIM|XCLAIM|XDEL|XDELEX|XGROUP CREATE|XGROUP CREATECONSUMER|" +
-  "XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|XINFO CONSUMERS|XINFO GROUPS|XINFO HELP|" +
-  "XINFO STREAM|XLEN|XPENDING|XRANGE|XREAD|XREADGROUP|XREVRANGE|XSETID|XTRIM|ZADD|ZCARD|ZCOUNT|ZDIFF|ZDIFFSTORE|" +
-  "ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|ZRANGEBYLEX|" +
-  "ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|ZREVRANGEBYLEX|" +
-  "ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|ZUNIONSTORE";
+  "CONFIG GET|CONFIG HELP|CONFIG RESETSTAT|CONFIG SET|COPY|DBSIZE|DEBUG|DECR|DECRBY|DEL|DELIFEQ|DUMP|ECHO|EVAL|" +
+  "EVALSHA|EVALSHA_RO|EVAL_RO|EXISTS|EXPIRE|EXPIREAT|EXPIRETIME|FCALL|FCALL_RO|FLUSHALL|FLUSHDB|FUNCTION DELETE|" +
+  "FUNCTION DUMP|FUNCTION FLUSH|FUNCTION HELP|FUNCTION KILL|FUNCTION LIST|FUNCTION LOAD|FUNCTION RESTORE|" +
+  "FUNCTION STATS|GEOADD|GEODIST|GEOHASH|GEOPOS|GEORADIUS|GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO|GEORADIUS_RO|" +
+  "GEOSEARCH|GEOSEARCHSTORE|GET|GETBIT|GETDEL|GETEX|GETRANGE|GETSET|HDEL|HELLO|HEXISTS|HEXPIRE|HEXPIREAT|" +
+  "HEXPIRETIME|HGET|HGETALL|HGETDEL|HGETEX|HINCRBY|HINCRBYFLOAT|HKEYS|HLEN|HMGET|HMSET|HPERSIST|HPEXPIRE|" +
+  "HPEXPIREAT|HPEXPIRETIME|HPTTL|HRANDFIELD|HSCAN|HSET|HSETEX|HSETNX|HSTRLEN|HTTL|HVALS|INCR|INCRBY|INCRBYFLOAT|" +
+  "INFO|KEYS|LASTSAVE|LATENCY DOCTOR|LATENCY GRAPH|LATENCY HELP|LATENCY HISTOGRAM|LATENCY HISTORY|LATENCY LATEST|" +
+  "LATENCY RESET|LCS|LINDEX|LINSERT|LLEN|LMOVE|LMPOP|LOLWUT|LPOP|LPOS|LPUSH|LPUSHX|LRANGE|LREM|LSET|LTRIM|" +
+  "MEMORY DOCTOR|MEMORY HELP|MEMORY MALLOC-STATS|MEMORY PURGE|MEMORY STATS|MEMORY USAGE|MGET|MIGRATE|MONITOR|" +
+  "MOVE|MSET|MSETNX|OBJECT ENCODING|OBJECT FREQ|OBJECT HELP|OBJECT IDLETIME|OBJECT REFCOUNT|PERSIST|PEXPIRE|" +
+  "PEXPIREAT|PEXPIRETIME|PFADD|PFCOUNT|PFDEBUG|PFMERGE|PFSELFTEST|PING|PSETEX|PTTL|PUBLISH|PUBSUB CHANNELS|" +
+  "PUBSUB HELP|PUBSUB NUMPAT|PUBSUB NUMSUB|PUBSUB SHARDCHANNELS|PUBSUB SHARDNUMSUB|QUIT|RANDOMKEY|RENAME|" +
+  "RENAMENX|RESET|RESTORE|RESTORE-ASKING|ROLE|RPOP|RPOPLPUSH|RPUSH|RPUSHX|SADD|SAVE|SCAN|SCARD|SCRIPT DEBUG|" +
+  "SCRIPT EXISTS|SCRIPT FLUSH|SCRIPT HELP|SCRIPT KILL|SCRIPT LOAD|SDIFF|SDIFFSTORE|SELECT|SET|SETBIT|SETEX|SETNX|" +
+  "SETRANGE|SHUTDOWN|SINTER|SINTERCARD|SINTERSTORE|SISMEMBER|SLOWLOG GET|SLOWLOG HELP|SLOWLOG LEN|SLOWLOG RESET|" +
+  "SMEMBERS|SMISMEMBER|SMOVE|SORT|SORT_RO|SPOP|SPUBLISH|SRANDMEMBER|SREM|SSCAN|STRLEN|SUBSTR|SUNION|SUNIONSTORE|" +
+  "SWAPDB|TIME|TOUCH|TTL|TYPE|UNLINK|UNWATCH|WAIT|WAITAOF|WATCH|XACK|XACKDEL|XADD|XAUTOCLAIM|XCLAIM|XDEL|XDELEX|" +
+  "XGROUP CREATE|XGROUP CREATECONSUMER|XGROUP DELCONSUMER|XGROUP DESTROY|XGROUP HELP|XGROUP SETID|" +
+  "XINFO CONSUMERS|XINFO GROUPS|XINFO HELP|XINFO STREAM|XLEN|XPENDING|XRANGE|XREAD|XREADGROUP|XREVRANGE|XSETID|" +
+  "XTRIM|ZADD|ZCARD|ZCOUNT|ZDIFF|ZDIFFSTORE|ZINCRBY|ZINTER|ZINTERCARD|ZINTERSTORE|ZLEXCOUNT|ZMPOP|ZMSCORE|" +
+  "ZPOPMAX|ZPOPMIN|ZRANDMEMBER|ZRANGE|ZRANGEBYLEX|ZRANGEBYSCORE|ZRANGESTORE|ZRANK|ZREM|ZREMRANGEBYLEX|" +
+  "ZREMRANGEBYRANK|ZREMRANGEBYSCORE|ZREVRANGE|ZREVRANGEBYLEX|ZREVRANGEBYSCORE|ZREVRANK|ZSCAN|ZSCORE|ZUNION|" +
+  "ZUNIONSTORE";
