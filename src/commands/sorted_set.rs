@@ -123,7 +123,7 @@ impl Rules {
         if self.nx && self.xx {
             return Err(Error::Text("ERR XX and NX options at the same time are not compatible"));
         }
-        if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        if (self.nx && (self.gt || self.lt)) || (self.gt && self.lt) {
             return Err(Error::Text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if self.incr && members > 1 {

@@ -34,6 +34,7 @@ use std::slice;
 
 use crate::base::number::{format_int, parse_int};
 use crate::base::time::Time;
+use crate::data::meta::{Kind, Meta};
 use crate::data::object::Object;
 use crate::data::table::Keyed;
 
@@ -409,58 +410,6 @@ const _: () = assert!(align_of::<Vec<u8>>() <= ALIGN && align_of::<Object>() <= 
 struct Head {
     meta: Meta,
     key_len: u32,
-}
-
-/// Kind, flags and access clock in one word.
-#[derive(Clone, Copy, Default)]
-struct Meta(u32);
-
-impl Meta {
-    const KIND: u32 = 0b11;
-    const DEADLINE: u32 = 1 << 2;
-    const RAW: u32 = 1 << 3;
-    const CLOCK_AT: u32 = 8;
-
-    fn kind(self) -> Kind {
-        match self.0 & Self::KIND {
-            0 => Kind::Int,
-            1 => Kind::Inline,
-            2 => Kind::Heap,
-            _ => Kind::Object,
-        }
-    }
-
-    fn has(self, flag: u32) -> bool {
-        self.0 & flag != 0
-    }
-
-    fn clock(self) -> u32 {
-        self.0 >> Self::CLOCK_AT
-    }
-
-    fn with_kind(self, kind: Kind) -> Self {
-        Self(self.0 & !Self::KIND | kind as u32)
-    }
-
-    fn with_deadline(self, on: bool) -> Self {
-        if on { Self(self.0 | Self::DEADLINE) } else { Self(self.0 & !Self::DEADLINE) }
-    }
-
-    fn with_raw(self, on: bool) -> Self {
-        if on { Self(self.0 | Self::RAW) } else { Self(self.0 & !Self::RAW) }
-    }
-
-    fn with_clock(self, clock: u32) -> Self {
-        Self(self.0 & ((1 << Self::CLOCK_AT) - 1) | clock << Self::CLOCK_AT)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Int,
-    Inline,
-    Heap,
-    Object,
 }
 
 /// A value sorted by how it will be kept.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod list;
 pub mod listpack;
 mod member;
+mod meta;
 pub mod object;
 pub mod packed;
 mod ranks;

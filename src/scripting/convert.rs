@@ -220,8 +220,8 @@ impl Writer<'_, '_> {
 
 /// Converts as x86-64 does: what is out of range becomes the lowest integer.
 fn truncate(number: f64) -> i64 {
-    let range = -9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18;
-    if range.contains(&number) { number as i64 } else { i64::MIN }
+    const LIMIT: f64 = (1u64 << 63) as f64;
+    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
 }
 
 /// Appends an argument of `redis.call`; returns whether it is a string or a number.
