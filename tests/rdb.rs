@@ -76,7 +76,7 @@ fn we_run_the_log_that_redis_writes() {
     let mut connection = redis.connect();
     connection.send(b"CLIENT REPLY OFF\r\n");
     connection.send(&sample(7));
-    connection.send(b"MULTI\r\nSET in transaction EX 10000000\r\nLPUSH list:1 x\r\nEXEC\r\n");
+    connection.send(b"MULTI\r\nSET in transaction EX 1000000000\r\nLPUSH list:1 x\r\nEXEC\r\n");
     connection.call(&["CLIENT", "REPLY", "ON"]);
     let log = std::fs::read(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof")).expect("a log");
     let mut store = Store::new(Config::default(), 1);
@@ -91,7 +91,7 @@ fn redis_runs_the_log_that_we_write() {
     store.engine_mut().set_logging(true);
     let client = store.connect(Peer::default(), NOW);
     store.receive(client, &sample(8), NOW);
-    store.receive(client, b"MULTI\r\nSET in transaction EX 10000000\r\nLPUSH list:1 x\r\nEXEC\r\n", NOW);
+    store.receive(client, b"MULTI\r\nSET in transaction EX 1000000000\r\nLPUSH list:1 x\r\nEXEC\r\n", NOW);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("temporary folders have plain names");
     let files = folder.path().join("appendonlydir");

@@ -23,7 +23,10 @@ impl Known {
     pub fn categories(&self) -> Categories {
         let spec = &self.command.spec;
         let family = if self.subcommands.is_empty() { self.family.category } else { Categories::NONE };
-        family | spec.also | Categories::implied(spec.flags)
+        let implied = Categories::implied(spec.flags);
+        // What a script reads is not known from its command.
+        let read = if family.has(Categories::SCRIPTING) { Categories::READ } else { Categories::NONE };
+        family | spec.also | implied.without(read)
     }
 }
 
