@@ -138,7 +138,7 @@ command! {
     ///
     /// ```redis
     /// > FUNCTION DUMP
-    /// "\n\x00N\x90P%\xc6\xd0\xc7\xe1"
+    /// "\n\x00]\x9b\\@\x0f\x7f\xa2\xda"
     /// ```
     FUNCTION_DUMP "FUNCTION DUMP" ("") -> "string";
     flags NOSCRIPT;

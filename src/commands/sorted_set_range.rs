@@ -52,7 +52,9 @@ command! {
     /// > ZRANGE board +inf (80 BYSCORE REV LIMIT 0 1 WITHSCORES
     /// 1) "ann"
     /// 2) "100"
-    /// > ZRANGE board [b (e BYLEX
+    /// > ZADD names 0 ann 0 bob 0 eve
+    /// (integer) 3
+    /// > ZRANGE names [b (e BYLEX
     /// 1) "bob"
     /// ```
     ZRANGE("key start:string stop:string [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]")

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tungstenite::{Error, Message, WebSocket};
 
@@ -141,7 +141,15 @@ impl Stream {
 }
 
 fn connect(port: u16) -> (TcpStream, String) {
-    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    // A server opens its ports one after the other.
+    let start = Instant::now();
+    let stream = loop {
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Err(error) if start.elapsed() > PATIENCE => panic!("the server does not listen: {error}"),
+            Err(_) => std::thread::yield_now(),
+            Ok(stream) => break stream,
+        }
+    };
     stream.set_nodelay(true).expect("a TCP socket");
     stream.set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
     let address = stream.local_addr().expect("a connected socket").to_string();
