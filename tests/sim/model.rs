@@ -197,6 +197,8 @@ impl Model {
                 b"XX" => prevented |= !self.has(key),
                 b"GET" => get = true,
                 b"KEEPTTL" => deadline = self.at(key).and_then(|held| held.deadline),
+                // What the model does not compare.
+                b"IFEQ" | b"IFNE" | b"IFDEQ" | b"IFDNE" => return None,
                 _ => {
                     let (n, after) = after.split_first()?;
                     rest = after;
