@@ -16,7 +16,9 @@ pub struct Drawn {
 
 /// Commands that are not drawn: what ends the process, what changes the configuration that the simulation stands on,
 /// and what makes replies that can't be told apart (CLIENT REPLY SKIP in a transaction leaves a hole, in Redis too).
-const LEFT_OUT: &[&str] = &["SHUTDOWN", "DEBUG", "CONFIG SET", "CLIENT REPLY", "MONITOR"];
+/// SYNC and PSYNC are answered by a snapshot and a log, which are no replies, and what REPLCONF tells belongs to them.
+const LEFT_OUT: &[&str] =
+    &["SHUTDOWN", "DEBUG", "CONFIG SET", "CLIENT REPLY", "MONITOR", "SYNC", "PSYNC", "REPLCONF"];
 
 /// Commands that take away what the others work on.
 const RARE: &[&str] = &["FLUSHALL", "FLUSHDB", "SWAPDB", "QUIT", "RESET", "CLIENT KILL", "SELECT"];
@@ -45,6 +47,26 @@ const VALUES: &[&[u8]] = &[
     b"a\r\nb\x00",
     b"a value of more than twenty-two bytes",
     b"a value that is longer than the sixty-four bytes that are called short in a listpack",
+];
+
+/// Scripts that write, that fail when half is done, that lack keys, and that answer with lists.
+const SCRIPTS: [&str; 5] = [
+    "return redis.call('SET', KEYS[1], ARGV[1])",
+    "redis.call('RPUSH', KEYS[1], 'x') return redis.call('SPOP', KEYS[2])",
+    "return redis.pcall('PEXPIRE', KEYS[1], 50) + #ARGV",
+    "return {redis.call('GET', KEYS[1]), KEYS, false}",
+    "return redis.error_reply('no')",
+];
+
+/// The first of these scripts, as EVALSHA names it, and one that does not exist.
+const DIGESTS: [&str; 2] =
+    ["d8f2fad9f8e86a53d2a6ebd960b33c4972cacc37", "0000000000000000000000000000000000000000"];
+
+/// Libraries whose functions are called `f` and `g`.
+const LIBRARIES: [&str; 2] = [
+    "#!lua name=one\nredis.register_function('f', function(keys, args) return redis.call('INCR', keys[1]) end)",
+    "#!lua name=two\nredis.register_function{\
+     function_name='g', callback=function(keys) return redis.call('STRLEN', keys[1]) end, flags={'no-writes'}}",
 ];
 
 /// Draws calls, always the same for the same seed.
@@ -140,11 +162,14 @@ impl Workload {
 }
 
 /// Tells of a call that its syntax allows whether it may be refused all the same: for as many weights as there are keys,
-/// and for options that go with others only.
+/// for options that go with others only, and for a call within the call.
 fn contradicts_itself(args: &[Vec<u8>]) -> bool {
     let has = |word: &[u8]| args.iter().any(|arg| arg == word);
-    let ranges = args[0].to_ascii_uppercase().starts_with(b"ZRANGE");
-    has(b"WEIGHTS") || (ranges && (has(b"LIMIT") || (has(b"BYLEX") && has(b"WITHSCORES"))))
+    let name = args[0].to_ascii_uppercase();
+    let ranges = name.starts_with(b"ZRANGE") && (has(b"LIMIT") || (has(b"BYLEX") && has(b"WITHSCORES")));
+    let trims = name.starts_with(b"X") && has(b"LIMIT") && !has(b"~");
+    let restores = name == b"RESTORE" && has(b"IDLETIME") && has(b"FREQ");
+    has(b"WEIGHTS") || has(b"DRYRUN") || ranges || trims || restores
 }
 
 fn is_container(name: &str) -> bool {
@@ -279,6 +304,11 @@ impl Drawing<'_> {
             "command-name" => self.pick(&["get", "client|list", "nosuch"]),
             "command" => self.pick(&["SET", "MGET", "BLPOP"]),
             "category" => self.pick(&["string", "fast", "nosuch"]),
+            "script" => self.pick(&SCRIPTS),
+            "sha1" => self.pick(&DIGESTS),
+            "function-code" => self.pick(&LIBRARIES),
+            "function" => self.pick(&["f", "g", "nosuch"]),
+            "library-name" => self.pick(&["one", "two", "nosuch"]),
             "parameter" => self.pick(&["*max*", "save", "nosuch"]),
             _ => VALUES[self.random.below(VALUES.len() as u64) as usize].to_vec(),
         }
