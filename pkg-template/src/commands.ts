@@ -156,9 +156,9 @@ export interface Commands<S = string> {
   /** Returns a key's deadline, in seconds since 1970. `EXPIRETIME key` */
   expiretime(key: Key): number;
   /** Calls a function of a library. `FCALL function numkeys [key...] [arg...]` */
-  fcall(function: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  fcall(functionName: Value, numkeys: Numeric, ...args: Argument[]): unknown;
   /** Calls a function that changes nothing. `FCALL_RO function numkeys [key...] [arg...]` */
-  fcall_ro(function: Value, numkeys: Numeric, ...args: Argument[]): unknown;
+  fcall_ro(functionName: Value, numkeys: Numeric, ...args: Argument[]): unknown;
   /** Removes the keys of all databases. `FLUSHALL [ASYNC|SYNC]` */
   flushall(...options: ({ ASYNC?: boolean; SYNC?: boolean } | Value)[]): "OK";
   /** Removes the keys of the database. `FLUSHDB [ASYNC|SYNC]` */

@@ -91,11 +91,16 @@ fn parameters(syntax: &'static str) -> String {
     distinct(parameters).join(", ")
 }
 
+/// `unix-time-seconds` is `unixTimeSeconds`, and `function` is `functionName`: JavaScript keeps the word to itself.
+fn parameter(name: &str) -> String {
+    if name == "function" { "functionName".into() } else { camel_case(name) }
+}
+
 /// A value, or a choice of words, that has to be there.
 fn positional(node: &Node) -> Option<String> {
     match &node.what {
         _ if node.repeated => None,
-        What::Value { name, ty } => Some(format!("{}: {}", camel_case(name), type_of(*ty))),
+        What::Value { name, ty } => Some(format!("{}: {}", parameter(name), type_of(*ty))),
         What::Group(ways) => Some(format!("which: {}", words(ways)?)),
         What::Word(_) | What::Optional(_) => None,
     }
@@ -116,7 +121,7 @@ fn optional_value(node: &Node) -> Option<(String, &'static str)> {
         What::Optional(ways) if !node.repeated => match &ways[..] {
             [way] => match &way[..] {
                 [Node { what: What::Value { name, ty }, repeated: false }] => {
-                    Some((camel_case(name), type_of(*ty)))
+                    Some((parameter(name), type_of(*ty)))
                 }
                 _ => None,
             },
