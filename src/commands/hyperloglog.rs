@@ -113,7 +113,7 @@ command! {
     /// (integer) 3
     /// ```
     PFCOUNT("key...") -> "number";
-    flags READONLY;
+    flags READONLY | MAY_REPLICATE;
     keys RW | ACCESS;
     since "2.8.9";
     takes "O(N) for N keys; O(1) for one key that has not changed since";

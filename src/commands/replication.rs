@@ -5,8 +5,11 @@ use crate::engine::{Call, Family};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
-pub const REPLICATION: Family =
-    Family { name: "replication", category: Categories::NONE, commands: &[&PSYNC, &REPLCONF, &ROLE, &SYNC] };
+pub const REPLICATION: Family = Family {
+    name: "replication",
+    category: Categories::NONE,
+    commands: &[&PSYNC, &REPLCONF, &REPLICAOF, &ROLE, &SLAVEOF, &SYNC],
+};
 
 command! {
     /// Makes a replica of the connection.
@@ -116,4 +119,40 @@ fn role(call: &mut Call<'_>) -> Result {
         call.reply.bulk_int(link.acknowledged() as i64);
     }
     Ok(())
+}
+
+command! {
+    /// Makes the server follow another one, which it can't yet, or none, which it does anyway.
+    ///
+    /// ```redis
+    /// > REPLICAOF NO ONE
+    /// OK
+    /// ```
+    REPLICAOF("host port") -> "'OK'";
+    flags ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING;
+    since "5.0.0";
+    takes "O(1)";
+    run replica_of;
+}
+
+command! {
+    /// As REPLICAOF, by its former name.
+    ///
+    /// ```redis
+    /// > SLAVEOF NO ONE
+    /// OK
+    /// ```
+    SLAVEOF("host port") -> "'OK'";
+    flags ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING;
+    since "1.0.0";
+    takes "O(1)";
+    run replica_of;
+}
+
+fn replica_of(call: &mut Call<'_>) -> Result {
+    if call.args.is(1, "NO") && call.args.is(2, "ONE") {
+        call.reply.ok();
+        return Ok(());
+    }
+    Err(Error::Text("ERR this server can't follow another one yet"))
 }

@@ -86,8 +86,7 @@ impl Engine {
         if !self.shared.readers.is_empty() {
             let clients = &self.shared.clients;
             self.shared.readers.invalidate(key, actor, |id| {
-                let tracking = clients.get(id).and_then(|client| client.session.tracking.as_ref());
-                tracking.is_some_and(|tracking| tracking.no_loop)
+                clients.get(id).and_then(|client| client.session.tracking.as_deref())
             });
         }
         self.line_up(db, key, ready);

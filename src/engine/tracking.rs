@@ -120,12 +120,20 @@ impl Readers {
         }
     }
 
-    /// Notes that a key changed. `actor` made the change; `no_loop` says who does not want to hear of its own.
-    pub fn invalidate(&mut self, key: &[u8], actor: Option<SessionId>, no_loop: impl Fn(SessionId) -> bool) {
-        let spared = |id: SessionId| actor == Some(id) && no_loop(id);
+    /// Notes that a key changed. `actor` made the change; `tracking` says what a client wants to hear of.
+    pub fn invalidate<'a>(
+        &mut self,
+        key: &[u8],
+        actor: Option<SessionId>,
+        tracking: impl Fn(SessionId) -> Option<&'a Tracking>,
+    ) {
+        let spared =
+            |id: SessionId| actor == Some(id) && tracking(id).is_some_and(|tracking| tracking.no_loop);
+        // What a client read before it asked for prefixes is nothing to it any more.
+        let reads = |id: SessionId| tracking(id).is_some_and(|tracking| !tracking.broadcast);
         let key = Bytes::from(key);
         for id in self.keys.take(&key) {
-            if self.clients.binary_search(&id).is_ok() && !spared(id) {
+            if reads(id) && !spared(id) {
                 self.owe_read(id, &key);
             }
         }

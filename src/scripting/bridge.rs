@@ -338,7 +338,7 @@ fn allow(call: &Call<'_>, place: usize, args: Args<'_>, run: &Run) -> crate::res
     if flags.has(Flags::NOSCRIPT) && !call.shared.unbridled_scripts {
         return Err(Error::Text("ERR This Redis command is not allowed from script"));
     }
-    if flags.has(Flags::WRITE) && run.flags.no_writes {
+    if flags.any(Flags::WRITE.or(Flags::MAY_REPLICATE)) && run.flags.no_writes {
         return Err(Error::Text("ERR Write commands are not allowed from read-only scripts."));
     }
     // A script that has begun to write may go on.
