@@ -42,8 +42,9 @@ fn main() -> ExitCode {
                 trials.push(trial(name, block, move |block| remote(block, &redlet, way)));
             }
         }
-        // In memory, as the module is here, there is nothing to save to.
-        if block.place != Place::Engine && !block.saves() && std::env::var_os("REDLET_WASM").is_some() {
+        // In memory, as the module is here, there is nothing to save to; and the module has no interpreter.
+        let suits_module = block.place != Place::Engine && !block.saves() && !block.runs_scripts();
+        if suits_module && std::env::var_os("REDLET_WASM").is_some() {
             let wasm = wasm.clone();
             trials.push(trial("wasm", block, move |block| in_wasm(block, &wasm)));
         }

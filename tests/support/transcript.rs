@@ -68,6 +68,11 @@ impl Block {
         self.says(&["SAVE", "REWRITE", "LOADAOF"])
     }
 
+    /// Returns whether it takes an interpreter of scripts.
+    pub fn runs_scripts(&self) -> bool {
+        self.says(&["EVAL", "FCALL", "SCRIPT ", "FUNCTION "])
+    }
+
     fn says(&self, words: &[&str]) -> bool {
         self.steps.iter().any(|step| words.iter().any(|word| step.source.to_uppercase().contains(word)))
     }
