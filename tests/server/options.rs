@@ -76,7 +76,6 @@ fn what_cannot_be_kept_is_refused() {
     for words in [
         &["--replicaof", "127.0.0.1", "6379"][..],
         &["--cluster-enabled", "yes"],
-        &["--aclfile", "/etc/redis/users.acl"],
         &["--tls-ciphers", "DEFAULT"],
     ] {
         assert!(refusal(REDLET, words).contains("this value is not supported: "), "{words:?}");
