@@ -110,6 +110,8 @@ impl Remote {
     /// Empties the server and disconnects all clients.
     pub fn reset(&mut self) {
         self.clients.clear();
+        // What was played last may have ended every connection, as CLIENT KILL does.
+        self.control = self.server.connect();
         self.control.call(&["FLUSHALL"]);
         self.control.call(&["CONFIG", "RESETSTAT"]);
         while self.list().matches("addr=").count() > 2 {}
