@@ -64,6 +64,17 @@ impl Connection {
         std::mem::take(&mut self.unread)
     }
 
+    /// Waits until the server has let a wait of as many microseconds end. It looks for such waits ten times a second and
+    /// ends them in the order of their deadlines.
+    pub fn outlast(&mut self, micros: u64) {
+        let millis = micros.div_ceil(1000).max(1);
+        let patience = PATIENCE + Duration::from_micros(micros);
+        self.stream.tcp().set_read_timeout(Some(patience)).expect("a TCP socket");
+        // No server under test has that many replicas.
+        self.call(&["WAIT", "1000000", &millis.to_string()]);
+        self.stream.tcp().set_read_timeout(Some(PATIENCE)).expect("a TCP socket");
+    }
+
     /// Returns what has arrived since the last `clear`, and whether the connection has been closed since.
     pub fn arrived(&mut self) -> (&[u8], bool) {
         self.stream.tcp().set_nonblocking(true).expect("a TCP socket");

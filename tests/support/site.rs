@@ -1,16 +1,12 @@
 //! Where a transcript is played: an engine in this process, or a server at the other end of sockets.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use redlet::store::Purpose;
 
 use super::connection::Connection;
 use super::engine::{Host, digest, loaded, replayed};
 use super::server::Server;
-
-/// How late redis-server ends a wait, ten times a second.
-const TIMER_SLACK: Duration = Duration::from_millis(150);
 
 /// What clients have received and not been asked for.
 pub struct Received {
@@ -151,11 +147,11 @@ impl Site for Remote {
         }
     }
 
-    /// Where time can't be told, really waits, a little longer than timers are late: only what records answers of a
-    /// redis-server comes here.
+    /// Where time can't be told, waits until the server has ended a wait of as long, which it does after all that were
+    /// to end earlier: only what records answers of a redis-server comes here.
     fn pass(&mut self, micros: u64) {
         if !self.server.pass(micros) {
-            std::thread::sleep(Duration::from_micros(micros) + TIMER_SLACK);
+            self.control.outlast(micros);
         }
     }
 
