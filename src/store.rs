@@ -1,6 +1,8 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
 mod export;
+pub mod keeper;
+pub mod restore;
 mod sync;
 
 use std::collections::VecDeque;

@@ -2,5 +2,6 @@
 
 pub mod aof;
 pub mod commands;
+pub mod layout;
 pub mod rdb;
 pub mod ring;

@@ -110,6 +110,11 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// Makes a segment as it is to be stored.
+    pub fn new(seq: u64, bytes: Vec<u8>) -> Self {
+        Self { seq, checksum: Self::seal(seq, &bytes), bytes }
+    }
+
     /// Returns the checksum that a segment is stored with.
     pub fn seal(seq: u64, bytes: &[u8]) -> u64 {
         let mut crc = Crc64::new();
@@ -173,8 +178,7 @@ mod tests {
     use super::*;
 
     fn segment(seq: u64) -> Segment {
-        let bytes = vec![seq as u8; 3];
-        Segment { seq, checksum: Segment::seal(seq, &bytes), bytes }
+        Segment::new(seq, vec![seq as u8; 3])
     }
 
     fn slots(runs: Vec<std::ops::Range<u64>>) -> Vec<u64> {

@@ -12,7 +12,7 @@
 //! its own, and takes it away again: if somebody else has opened the database since, adding fails, and with it the
 //! whole transaction. Nothing has to be read first, so a transaction is one message to the browser.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use js_sys::{Array, BigInt, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -22,6 +22,7 @@ use web_sys::{
     IdbTransactionMode,
 };
 
+use crate::persist::layout::{Change, FORMAT, Failure, Meta, SLOTS, Write};
 use crate::persist::ring::Segment;
 
 const META: &str = "meta";
@@ -30,106 +31,50 @@ const RING: &str = "ring";
 const LEASE: &str = "lease";
 const STORES: [&str; 4] = [META, SNAPSHOT, RING, LEASE];
 
-const FORMAT: u32 = 1;
-/// How many segments the ring can hold.
-pub const SLOTS: u64 = 16_384;
-
-/// Why something could not be done.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// Somebody else has opened the database since.
-    Superseded,
-    /// The browser refuses: its name for the reason, and its text.
-    Storage(String),
-    /// What is stored can't be understood.
-    Damaged(String),
-    /// A later version has stored it in a way of its own.
-    Newer(String),
-    /// There is no such storage here.
-    Unavailable(String),
+/// Reads the record that says what counts.
+fn read_meta(value: JsValue) -> Result<Meta, Failure> {
+    if value.is_undefined() {
+        return Ok(Meta::default());
+    }
+    // A later version may have changed everything but where its number stands.
+    if let Some(format) = count(&field(&value, "format")).filter(|format| *format > u64::from(FORMAT)) {
+        return Err(Failure::newer(&format!("format {format}")));
+    }
+    let meta = meta_of(&value).filter(|meta| meta.format == FORMAT && meta.slots == SLOTS);
+    meta.ok_or_else(|| Failure::Damaged("the record `meta` makes no sense".into()))
 }
 
-fn newer(what: &str) -> Failure {
-    Failure::Newer(format!(
-        "the database was stored by a later version of Redlet: it has {what}, and this version knows format {FORMAT}. \
-         It was left as it is: open it with the later version"
-    ))
+fn meta_of(record: &JsValue) -> Option<Meta> {
+    let number = |name: &str| count(&field(record, name));
+    let aside = field(record, "aside").dyn_into::<Array>().ok()?;
+    Some(Meta {
+        format: number("format")? as u32,
+        epoch: number("epoch")?,
+        generation: number("generation")?,
+        chunks: number("chunks")?,
+        snapshot_bytes: number("snapshotBytes")?,
+        first_seq: number("firstSeq")?,
+        slots: number("slots")?,
+        aside: aside.iter().map(|generation| count(&generation)).collect::<Option<_>>()?,
+    })
 }
 
-/// What the database holds.
-#[derive(Clone)]
-pub struct Meta {
-    format: u32,
-    pub epoch: u64,
-    /// The snapshot that counts; zero if there is none.
-    pub generation: u64,
-    pub chunks: u64,
-    pub snapshot_bytes: u64,
-    /// The first segment of the log that goes on from it.
-    pub first_seq: u64,
-    slots: u64,
-    /// Generations that are kept because they are damaged.
-    pub aside: Vec<u64>,
-}
-
-impl Default for Meta {
-    fn default() -> Self {
-        let (epoch, generation, chunks, snapshot_bytes, aside) = (0, 0, 0, 0, Vec::new());
-        Self { format: FORMAT, epoch, generation, chunks, snapshot_bytes, first_seq: 1, slots: SLOTS, aside }
+fn write_meta(meta: &Meta) -> Object {
+    let record = Object::new();
+    let numbers = [
+        ("format", u64::from(meta.format)),
+        ("epoch", meta.epoch),
+        ("generation", meta.generation),
+        ("chunks", meta.chunks),
+        ("snapshotBytes", meta.snapshot_bytes),
+        ("firstSeq", meta.first_seq),
+        ("slots", meta.slots),
+    ];
+    for (name, number) in numbers {
+        set(&record, name, number as f64);
     }
-}
-
-impl Meta {
-    /// Returns what will count when the next snapshot is complete.
-    pub fn next(&self, chunks: u64, snapshot_bytes: u64, first_seq: u64) -> Self {
-        let (generation, aside) = (self.generation + 1, self.aside.clone());
-        Self { generation, chunks, snapshot_bytes, first_seq, aside, ..*self }
-    }
-
-    fn read(value: JsValue) -> Result<Self, Failure> {
-        if value.is_undefined() {
-            return Ok(Self::default());
-        }
-        // A later version may have changed everything but where its number stands.
-        if let Some(format) = count(&field(&value, "format")).filter(|format| *format > u64::from(FORMAT)) {
-            return Err(newer(&format!("format {format}")));
-        }
-        let meta = Self::of(&value).filter(|meta| meta.format == FORMAT && meta.slots == SLOTS);
-        meta.ok_or_else(|| Failure::Damaged("the record `meta` makes no sense".into()))
-    }
-
-    fn of(record: &JsValue) -> Option<Self> {
-        let number = |name: &str| count(&field(record, name));
-        let aside = field(record, "aside").dyn_into::<Array>().ok()?;
-        Some(Self {
-            format: number("format")? as u32,
-            epoch: number("epoch")?,
-            generation: number("generation")?,
-            chunks: number("chunks")?,
-            snapshot_bytes: number("snapshotBytes")?,
-            first_seq: number("firstSeq")?,
-            slots: number("slots")?,
-            aside: aside.iter().map(|generation| count(&generation)).collect::<Option<_>>()?,
-        })
-    }
-
-    fn write(&self) -> Object {
-        let record = Object::new();
-        let numbers = [
-            ("format", u64::from(self.format)),
-            ("epoch", self.epoch),
-            ("generation", self.generation),
-            ("chunks", self.chunks),
-            ("snapshotBytes", self.snapshot_bytes),
-            ("firstSeq", self.first_seq),
-            ("slots", self.slots),
-        ];
-        for (name, number) in numbers {
-            set(&record, name, number as f64);
-        }
-        set(&record, "aside", self.aside.iter().map(|n| n.into_js()).collect::<Array>());
-        record
-    }
+    set(&record, "aside", meta.aside.iter().map(|n| n.into_js()).collect::<Array>());
+    record
 }
 
 /// An open database.
@@ -137,59 +82,6 @@ impl Meta {
 pub struct Database {
     inner: IdbDatabase,
     epoch: u64,
-}
-
-/// Changes that are made together or not at all.
-#[derive(Default)]
-pub struct Write {
-    /// Whether it is over only when the disk has it.
-    pub strict: bool,
-    puts: Vec<(&'static str, JsValue, JsValue)>,
-    deletes: Vec<(&'static str, JsValue)>,
-}
-
-impl Write {
-    /// Makes an empty write. Even that one brings earlier ones to the disk if it is strict.
-    pub fn new(strict: bool) -> Self {
-        Self { strict, ..Self::default() }
-    }
-
-    pub fn segment(mut self, slot: u64, seq: u64, bytes: &[u8]) -> Self {
-        let record = record(bytes, Segment::seal(seq, bytes));
-        set(&record, "seq", seq as f64);
-        self.puts.push((RING, JsValue::from(slot as f64), record.into()));
-        self
-    }
-
-    pub fn chunk(mut self, generation: u64, n: u64, bytes: &[u8]) -> Self {
-        let record = record(bytes, Segment::seal(n, bytes));
-        self.puts.push((SNAPSHOT, pair(generation, n), record.into()));
-        self
-    }
-
-    pub fn meta(mut self, meta: &Meta) -> Self {
-        self.puts.push((META, JsValue::from_str(META), meta.write().into()));
-        self
-    }
-
-    /// Deletes the chunks of these generations.
-    pub fn delete_chunks(mut self, generations: Range<u64>) -> Self {
-        if !generations.is_empty() {
-            let (from, to) =
-                (Array::of1(&generations.start.into_js()), Array::of1(&generations.end.into_js()));
-            let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true);
-            self.deletes.push((SNAPSHOT, range.expect("keys in order").into()));
-        }
-        self
-    }
-
-    /// Deletes what lies in these slots.
-    pub fn delete_slots(mut self, slots: Range<u64>) -> Self {
-        let (from, to) = (slots.start.into_js(), slots.end.into_js());
-        let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true);
-        self.deletes.push((RING, range.expect("keys in order").into()));
-        self
-    }
 }
 
 impl Database {
@@ -214,7 +106,9 @@ impl Database {
         };
         request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
         let opened = succeeded(&request).await.map_err(|failure| match failure {
-            Failure::Storage(text) if text.starts_with("VersionError") => newer("a later version number"),
+            Failure::Storage(text) if text.starts_with("VersionError") => {
+                Failure::newer("a later version number")
+            }
             Failure::Storage(text) => Failure::Unavailable(text),
             other => other,
         })?;
@@ -225,7 +119,7 @@ impl Database {
     pub async fn lead(inner: IdbDatabase) -> Result<Opening, Failure> {
         let transaction = Transaction::begin(&inner, &STORES, true)?;
         let value = succeeded(&transaction.store(META)?.get(&META.into()).map_err(storage)?).await?;
-        let mut meta = match Meta::read(value) {
+        let mut meta = match read_meta(value) {
             Ok(meta) => meta,
             Err(failure) => {
                 let _ = transaction.inner.abort();
@@ -241,23 +135,19 @@ impl Database {
 
     /// Makes the changes, unless somebody else has opened the database since.
     pub async fn write(&self, write: Write) -> Result<(), Failure> {
-        let changed = |name: &str| {
-            name == LEASE
-                || write.puts.iter().any(|(store, ..)| *store == name)
-                || write.deletes.iter().any(|(store, _)| *store == name)
-        };
+        let changed =
+            |name: &str| name == LEASE || write.changes.iter().any(|change| store_of(change) == name);
         let stores: Vec<&str> = STORES.into_iter().filter(|name| changed(name)).collect();
         let transaction = Transaction::begin(&self.inner, &stores, write.strict)?;
         let next = JsValue::from(self.epoch as f64 + 1.0);
         let lease = transaction.store(LEASE)?;
         lease.add_with_key(&true.into(), &next).map_err(storage)?;
         lease.delete(&next).map_err(storage)?;
-        for (store, key, value) in &write.puts {
-            transaction.store(store)?.put_with_key(value, key).map_err(storage)?;
+        for change in &write.changes {
+            transaction.make(change)?;
         }
-        for (store, range) in &write.deletes {
-            transaction.store(store)?.delete(range).map_err(storage)?;
-        }
+        // The bytes are the browser's now.
+        drop(write);
         transaction.commit().await
     }
 
@@ -302,15 +192,11 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Reads a chunk of the snapshot; what is wrong with it if it is not as it was written.
-    pub async fn chunk(&self, n: u64) -> Result<Result<Vec<u8>, String>, Failure> {
-        let key = pair(self.meta.generation, n);
+    /// Reads a chunk of a snapshot, and its checksum.
+    pub async fn chunk(&self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
+        let key = pair(generation, n);
         let record = succeeded(&self.transaction.store(SNAPSHOT)?.get(&key).map_err(storage)?).await?;
-        Ok(match read(&record) {
-            None => Err(format!("chunk {n} of the snapshot is missing")),
-            Some((bytes, checksum)) if checksum == Segment::seal(n, &bytes) => Ok(bytes),
-            Some(_) => Err(format!("chunk {n} of the snapshot is damaged")),
-        })
+        Ok(read(&record))
     }
 
     /// Reads all segments, those that are released too.
@@ -325,10 +211,10 @@ impl Opening {
         Ok(records.iter().filter_map(segment).collect())
     }
 
-    /// Moves the segments from `first` on out of the ring, to where they stay for inspection.
-    pub async fn set_aside(&self, first: u64, last: u64) -> Result<(), Failure> {
+    /// Moves these segments out of the ring, to where they stay for inspection.
+    pub async fn set_aside(&self, segments: RangeInclusive<u64>) -> Result<(), Failure> {
         let (ring, meta) = (self.transaction.store(RING)?, self.transaction.store(META)?);
-        for slot in (first..=last).take(SLOTS as usize).map(|seq| (seq % SLOTS).into_js()) {
+        for slot in segments.take(SLOTS as usize).map(|seq| (seq % SLOTS).into_js()) {
             let record = succeeded(&ring.get(&slot).map_err(storage)?).await?;
             if !record.is_undefined() {
                 let key = Array::of2(&self.meta.epoch.into_js(), &slot);
@@ -339,14 +225,11 @@ impl Opening {
         Ok(())
     }
 
-    /// Ends the transaction; from now on the database is ours.
-    pub async fn done(self) -> Result<(Database, Meta), Failure> {
-        let meta = Write::new(true).meta(&self.meta);
-        for (store, key, value) in &meta.puts {
-            self.transaction.store(store)?.put_with_key(value, key).map_err(storage)?;
-        }
+    /// Ends the transaction, after which this counts; from now on the database is ours.
+    pub async fn done(self, meta: &Meta) -> Result<Database, Failure> {
+        self.transaction.make(&Change::Meta(meta.clone()))?;
         self.transaction.commit().await?;
-        Ok((self.database, self.meta))
+        Ok(self.database)
     }
 }
 
@@ -395,6 +278,28 @@ impl Transaction {
         self.inner.object_store(name).map_err(storage)
     }
 
+    /// Makes a change, if the transaction completes.
+    fn make(&self, change: &Change) -> Result<(), Failure> {
+        let store = self.store(store_of(change))?;
+        let request = match change {
+            Change::Segment { slot, segment } => {
+                let record = record(&segment.bytes, segment.checksum);
+                set(&record, "seq", segment.seq as f64);
+                store.put_with_key(&record, &slot.into_js())
+            }
+            Change::Chunk { generation, n, bytes } => {
+                store.put_with_key(&record(bytes, Segment::seal(*n, bytes)), &pair(*generation, *n))
+            }
+            Change::Meta(meta) => store.put_with_key(&write_meta(meta), &META.into()),
+            Change::DeleteChunks(generations) => {
+                let key = |generation: u64| Array::of1(&generation.into_js()).into();
+                store.delete(&keys(key(generations.start), key(generations.end)))
+            }
+            Change::DeleteSlots(slots) => store.delete(&keys(slots.start.into_js(), slots.end.into_js())),
+        };
+        request.map(drop).map_err(storage)
+    }
+
     /// Waits until it has completed; it is not waited for that somebody might add to it.
     async fn commit(self) -> Result<(), Failure> {
         // Where there is no such method it commits by itself, a little later.
@@ -404,6 +309,21 @@ impl Transaction {
             Err(_) => Err(why(self.inner.error())),
         }
     }
+}
+
+/// Returns the object store that a change is made in.
+fn store_of(change: &Change) -> &'static str {
+    match change {
+        Change::Segment { .. } | Change::DeleteSlots(_) => RING,
+        Change::Chunk { .. } | Change::DeleteChunks(_) => SNAPSHOT,
+        Change::Meta(_) => META,
+    }
+}
+
+/// Returns the keys from one on, up to another.
+fn keys(from: JsValue, to: JsValue) -> JsValue {
+    let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true);
+    range.expect("keys in order").into()
 }
 
 /// Waits for a request's result.

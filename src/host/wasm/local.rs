@@ -7,13 +7,14 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 
 use super::happening;
-use super::keeper::{Keeper, News};
+use super::indexeddb::Watch;
 use super::opening;
 use super::scratch::{Cells, Input};
 use super::transfer::Transfer;
 use crate::base::time::Time;
 use crate::engine::{Absorbed, Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
+use crate::store::keeper::{Keeper, News};
 use crate::store::{Purpose, Store};
 
 /// Bytes of a reply whose memory is not kept for the next ones.
@@ -40,11 +41,21 @@ pub struct Outside {
     pub happened: Function,
 }
 
+/// Who waits until the changes so far are on the disk: the two ends of a promise.
+pub struct Waiter {
+    pub resolve: Function,
+    pub reject: Function,
+}
+
 /// An engine and what goes between it and JavaScript.
 pub struct Local {
     store: Store,
     /// What stores the changes, unless they stay in memory.
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<Keeper<Waiter>>,
+    /// Notices when the browser takes the database away.
+    pub watch: Option<Watch>,
+    /// Who waits until the database is closed.
+    pub when_closed: Vec<Function>,
     /// How much of the log the keeper knows of.
     log_seen: usize,
     outside: Outside,
@@ -76,6 +87,8 @@ impl Local {
         Ok(Self {
             store,
             keeper: None,
+            watch: None,
+            when_closed: Vec::new(),
             log_seen: 0,
             outside,
             sessions: Sessions::default(),
@@ -238,7 +251,10 @@ impl Local {
     }
 
     /// Lets the keeper do something outside of a call; nothing if there is none.
-    pub fn with_keeper<R>(&mut self, work: impl FnOnce(&mut Keeper, &mut Store, Time) -> R) -> Option<R> {
+    pub fn with_keeper<R>(
+        &mut self,
+        work: impl FnOnce(&mut Keeper<Waiter>, &mut Store, Time) -> R,
+    ) -> Option<R> {
         let now = self.now();
         let result = work(self.keeper.as_mut()?, &mut self.store, now);
         self.log_seen = self.store.log().len();
@@ -252,11 +268,13 @@ impl Local {
         let news = local.borrow_mut().keeper.as_mut().map(|keeper| std::mem::take(&mut keeper.news));
         for news in news.unwrap_or_default() {
             match news {
-                News::Settle(settle, None) => drop(settle.call0(&JsValue::NULL)),
-                News::Settle(settle, Some(why)) => drop(settle.call1(&JsValue::NULL, &opening::error(&why))),
+                News::Settle(waiter, None) => drop(waiter.resolve.call0(&JsValue::NULL)),
+                News::Settle(waiter, Some(why)) => {
+                    drop(waiter.reject.call1(&JsValue::NULL, &opening::error(&why)));
+                }
                 News::Failing(why) => tell("failing", &why),
                 News::Working => tell("working", ""),
-                News::Lost(why) => tell("lost", &super::keeper::describe(&why)),
+                News::Lost(why) => tell("lost", &why.describe()),
             }
         }
         let mut this = local.borrow_mut();
@@ -272,9 +290,11 @@ impl Local {
     pub fn tell_closed(local: &RefCell<Self>) {
         let mut this = local.borrow_mut();
         let Some(keeper) = this.keeper.take() else { return };
+        this.watch = None;
         let left_over = keeper.left_over(&this.store).map_or(JsValue::UNDEFINED, |why| why.into());
+        let when_closed = std::mem::take(&mut this.when_closed);
         drop(this);
-        for settle in keeper.when_closed {
+        for settle in when_closed {
             let _ = settle.call1(&JsValue::NULL, &left_over);
         }
     }

@@ -12,7 +12,6 @@
 
 mod happening;
 mod indexeddb;
-mod keeper;
 mod local;
 mod opening;
 mod panic;
@@ -28,7 +27,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::base::time::Time;
 use crate::engine::Absorbed;
-use local::{Local, Outside};
+use local::{Local, Outside, Waiter};
 
 /// An engine in JavaScript's own thread.
 #[wasm_bindgen]
@@ -131,7 +130,8 @@ impl Redlet {
         let promise = Promise::new(&mut |resolve, reject| {
             let mut local = local.borrow_mut();
             let unknown = resolve.clone();
-            if local.with_keeper(|keeper, store, _| keeper.await_safety(store, resolve, reject)).is_none() {
+            let waiter = Waiter { resolve, reject };
+            if local.with_keeper(|keeper, store, _| keeper.await_safety(store, waiter)).is_none() {
                 // Kept in memory only: there is nothing to wait for.
                 let _ = unknown.call0(&JsValue::NULL);
             }
@@ -208,13 +208,10 @@ impl Redlet {
     pub fn close(&self) -> Promise {
         Promise::new(&mut |resolve, _| {
             let mut local = self.local.borrow_mut();
-            let unknown = resolve.clone();
-            let closing = local.with_keeper(|keeper, store, now| {
-                keeper.when_closed.push(resolve);
-                keeper.close(store, now);
-            });
-            if closing.is_none() {
-                let _ = unknown.call0(&JsValue::NULL);
+            if local.with_keeper(|keeper, store, now| keeper.close(store, now)).is_none() {
+                let _ = resolve.call0(&JsValue::NULL);
+            } else {
+                local.when_closed.push(resolve);
             }
         })
     }

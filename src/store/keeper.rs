@@ -1,24 +1,21 @@
-//! When what is written to IndexedDB: the log as `appendfsync` says, and snapshots a slice at a time.
+//! When what is written to a browser's storage: the log as `appendfsync` says, and snapshots a slice at a time.
 //!
-//! One task runs for as long as the database is open. It asks for the next job, carries it out without holding
+//! The host has one task for as long as the database is open. It asks for the next job, carries it out without holding
 //! anything, and reports how that went. So there is one transaction at a time, and whatever is logged while one is
 //! under way goes into the next: many writers share one.
 
 use std::ops::Range;
 use std::task::Waker;
 
-use js_sys::Function;
-
-use super::indexeddb::{Failure, Meta, SLOTS, Watch, Write};
+use super::{Progress, Purpose, Store};
 use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
 use crate::engine::persistence::RingUse;
-use crate::persist::ring::Ring;
-use crate::store::{Progress, Purpose, Store};
+use crate::persist::layout::{Change, Failure, Meta, SLOTS, Write};
+use crate::persist::ring::{Ring, Segment};
 
-/// A chunk of a snapshot is written when it is as large, or has taken as long.
+/// A chunk of a snapshot is written when it is as large, or when the host's slice of time is over.
 const CHUNK_BYTES: usize = 256 * 1024;
-const SLICE_MS: f64 = 4.0;
 const STEP_BYTES: usize = 16 * 1024;
 /// With `appendfsync no`, the log is stored when nothing was logged for as long, and at the latest after so long.
 const IDLE_SECONDS: u64 = 1;
@@ -50,10 +47,10 @@ pub enum Purport {
     Clean,
 }
 
-/// What JavaScript is to be told.
-pub enum News {
-    /// Call this function without arguments, or with an error.
-    Settle(Function, Option<Failure>),
+/// What those outside are to be told, of whom `W` is one.
+pub enum News<W> {
+    /// What was awaited has come, or can't.
+    Settle(W, Option<Failure>),
     /// Storage fails, with a text.
     Failing(String),
     /// It works again.
@@ -63,10 +60,9 @@ pub enum News {
 }
 
 /// Somebody who waits until the log is stored up to a place.
-struct Waiter {
+struct Waiter<W> {
     up_to: u64,
-    resolve: Function,
-    reject: Function,
+    who: W,
 }
 
 /// A snapshot that is being written.
@@ -81,8 +77,8 @@ struct Writing {
     outdated: bool,
 }
 
-/// Decides what to write.
-pub struct Keeper {
+/// Decides what to write, and tells those who wait for it, each a `W`.
+pub struct Keeper<W> {
     meta: Meta,
     ring: Ring,
     /// The least that the ring may hold; a larger snapshot lets it hold as much as the snapshot.
@@ -93,7 +89,7 @@ pub struct Keeper {
     logged: u64,
     stored: u64,
     safe: u64,
-    waiters: Vec<Waiter>,
+    waiters: Vec<Waiter<W>>,
     /// Somebody wants what is logged stored at once.
     hurried: bool,
     last_store: Time,
@@ -110,17 +106,13 @@ pub struct Keeper {
     failing: bool,
     lost: Option<Failure>,
     closing: bool,
-    pub news: Vec<News>,
-    /// Notices when the browser takes the database away.
-    pub watch: Option<Watch>,
-    /// Who waits until the database is closed.
-    pub when_closed: Vec<Function>,
+    pub news: Vec<News<W>>,
     idle: Option<Waker>,
     /// A chunk and a piece of log take turns.
     stored_last: bool,
 }
 
-impl Keeper {
+impl<W> Keeper<W> {
     pub fn new(meta: Meta, next_seq: u64, used: u64, ring_bytes: u64, now: Time) -> Self {
         let mut ring = Ring::new(meta.first_seq, SLOTS, ring_bytes.max(meta.snapshot_bytes));
         // How the bytes are spread over the segments is of no interest any more.
@@ -149,8 +141,6 @@ impl Keeper {
             lost: None,
             closing: false,
             news: Vec::new(),
-            watch: None,
-            when_closed: Vec::new(),
             idle: None,
             stored_last: false,
         }
@@ -187,25 +177,25 @@ impl Keeper {
         self.wake();
     }
 
-    /// Calls one of the functions when all that is logged is on the disk, or when that failed.
-    pub fn await_safety(&mut self, store: &Store, resolve: Function, reject: Function) {
+    /// Has somebody told when all that is logged is on the disk, or when that failed.
+    pub fn await_safety(&mut self, store: &Store, who: W) {
         if let Some(failure) = &self.lost {
-            self.news.push(News::Settle(reject, Some(failure.clone())));
+            self.news.push(News::Settle(who, Some(failure.clone())));
             return;
         }
         let up_to = self.logged + store.log().len() as u64;
         if up_to <= self.safe && !self.held {
-            self.news.push(News::Settle(resolve, None));
+            self.news.push(News::Settle(who, None));
             return;
         }
-        self.waiters.push(Waiter { up_to, resolve, reject });
+        self.waiters.push(Waiter { up_to, who });
         self.hurry();
     }
 
     /// Writes a snapshot as soon as possible.
     pub fn want_snapshot(&mut self, purpose: Purpose, store: &mut Store, now: Time) {
         if let Some(failure) = &self.lost {
-            return store.snapshot_done(Err(describe(failure)), now);
+            return store.snapshot_done(Err(failure.describe()), now);
         }
         self.snapshot_wanted = Some(purpose);
         self.not_before = Time::default();
@@ -258,9 +248,9 @@ impl Keeper {
         self.note_failure(&failure, store);
         store.engine_mut().set_logging(false);
         if self.snapshot_wanted.take().is_some() {
-            store.snapshot_done(Err(describe(&failure)), now);
+            store.snapshot_done(Err(failure.describe()), now);
         }
-        self.give_up_snapshot(&describe(&failure), store, now);
+        self.give_up_snapshot(&failure.describe(), store, now);
         self.reject_waiters(&failure);
         self.news.push(News::Lost(failure.clone()));
         self.lost = Some(failure);
@@ -287,14 +277,16 @@ impl Keeper {
 
     // What the task does ----------------------------------------------------------------------------------------
 
-    /// Returns what to do now.
-    pub fn next_job(&mut self, store: &mut Store, now: Time) -> Job {
+    /// Returns what to do now. A snapshot is written for as long as `has_time` says.
+    pub fn next_job(&mut self, store: &mut Store, now: Time, has_time: impl Fn() -> bool) -> Job {
         if self.lost.is_some() {
             return if self.closing { Job::Stop } else { Job::Wait };
         }
         if let Some((generations, slots)) = self.cleaning.take() {
             let kept = self.meta.aside.clone();
-            return Job::Write(clean(generations, slots, &kept), Purport::Clean);
+            let write = Write::new(false).delete_generations(generations, &kept);
+            let write = slots.into_iter().map(Change::DeleteSlots).fold(write, Write::and);
+            return Job::Write(write, Purport::Clean);
         }
         let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
         let turn = !(self.stored_last && self.writing.is_some());
@@ -309,7 +301,7 @@ impl Keeper {
             return log;
         }
         if self.writing.is_some() {
-            return self.write_chunk(store);
+            return self.write_chunk(store, has_time);
         }
         let done = self.unstored(store) == 0 && !self.held || self.failing;
         if self.closing && done { Job::Stop } else { Job::Wait }
@@ -350,23 +342,23 @@ impl Keeper {
                     self.ring.pop();
                 }
                 if !self.failing {
-                    self.news.push(News::Failing(describe(&failure)));
+                    self.news.push(News::Failing(failure.describe()));
                 }
                 self.failing = true;
                 self.note_failure(&failure, store);
                 self.reject_waiters(&failure);
                 // The segment that comes first after the snapshot would have another number.
-                self.give_up_snapshot(&describe(&failure), store, now);
+                self.give_up_snapshot(&failure.describe(), store, now);
             }
             Purport::Chunk | Purport::Switch => {
-                self.news.push(News::Failing(describe(&failure)));
+                self.news.push(News::Failing(failure.describe()));
                 if self.held {
                     self.note_failure(&failure, store);
                     self.reject_waiters(&failure);
                     self.snapshot_wanted = Some(Purpose::Base);
                     self.failing |= self.closing;
                 }
-                self.give_up_snapshot(&describe(&failure), store, now);
+                self.give_up_snapshot(&failure.describe(), store, now);
             }
             // What is left over is deleted with the next generation.
             Purport::Clean => {}
@@ -418,7 +410,8 @@ impl Keeper {
         let mut write = Write::new(strict);
         if bytes > 0 {
             let seq = self.ring.push(bytes);
-            write = write.segment(self.ring.slot(seq), seq, &self.pending);
+            let segment = Segment::new(seq, self.pending.clone());
+            write = write.and(Change::Segment { slot: self.ring.slot(seq), segment });
         }
         Some(Job::Write(write, Purport::Log { up_to: self.logged, bytes, strict }))
     }
@@ -440,20 +433,20 @@ impl Keeper {
         }
         let safe = self.safe;
         for waiter in self.waiters.extract_if(.., |waiter| waiter.up_to <= safe) {
-            self.news.push(News::Settle(waiter.resolve, None));
+            self.news.push(News::Settle(waiter.who, None));
         }
     }
 
     fn reject_waiters(&mut self, failure: &Failure) {
         for waiter in self.waiters.drain(..) {
-            self.news.push(News::Settle(waiter.reject, Some(failure.clone())));
+            self.news.push(News::Settle(waiter.who, Some(failure.clone())));
         }
     }
 
     fn note_failure(&mut self, failure: &Failure, store: &mut Store) {
         let state = &mut store.engine_mut().shared_mut().persistence;
         state.log_failed = true;
-        state.last_error = describe(failure);
+        state.last_error = failure.describe();
     }
 
     // Snapshots -------------------------------------------------------------------------------------------------
@@ -479,25 +472,22 @@ impl Keeper {
             Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false, outdated: false });
     }
 
-    /// Saves for a few milliseconds, and makes a chunk of it; with the last one the new generation begins to count.
-    fn write_chunk(&mut self, store: &mut Store) -> Job {
+    /// Saves for a while, and makes a chunk of it; with the last one the new generation begins to count.
+    fn write_chunk(&mut self, store: &mut Store, has_time: impl Fn() -> bool) -> Job {
         let Some(writing) = &mut self.writing else { return Job::Wait };
         let mut chunk = Vec::with_capacity(CHUNK_BYTES + STEP_BYTES);
-        let until = js_sys::Date::now() + SLICE_MS;
-        while !writing.complete && chunk.len() < CHUNK_BYTES && js_sys::Date::now() < until {
+        while !writing.complete && chunk.len() < CHUNK_BYTES && has_time() {
             writing.complete = store.step_snapshot(STEP_BYTES, &mut chunk) == Progress::Done;
         }
-        let generation = self.meta.generation + 1;
-        let write = Write::new(writing.complete).chunk(generation, writing.chunks, &chunk);
+        let (generation, n) = (self.meta.generation + 1, writing.chunks);
         writing.chunks += 1;
         writing.bytes += chunk.len() as u64;
+        let write = Write::new(writing.complete).and(Change::Chunk { generation, n, bytes: chunk });
         if !writing.complete {
             return Job::Write(write, Purport::Chunk);
         }
-        Job::Write(
-            write.meta(&self.meta.next(writing.chunks, writing.bytes, writing.first_seq)),
-            Purport::Switch,
-        )
+        let meta = self.meta.next(writing.chunks, writing.bytes, writing.first_seq);
+        Job::Write(write.and(Change::Meta(meta)), Purport::Switch)
     }
 
     fn switched(&mut self, store: &mut Store, now: Time) {
@@ -528,28 +518,6 @@ impl Keeper {
     }
 }
 
-fn clean(generations: Range<u64>, slots: Vec<Range<u64>>, kept: &[u64]) -> Write {
-    let mut write = Write::new(false);
-    let mut from = generations.start;
-    for kept in kept.iter().filter(|kept| generations.contains(kept)) {
-        write = write.delete_chunks(from..*kept);
-        from = kept + 1;
-    }
-    write = write.delete_chunks(from..generations.end);
-    slots.into_iter().fold(write, Write::delete_slots)
-}
-
 fn policy(store: &Store) -> AppendFsync {
     store.engine().shared().config.appendfsync
-}
-
-/// Says what failed, in one line.
-pub fn describe(failure: &Failure) -> String {
-    match failure {
-        Failure::Superseded => "another tab or worker has taken the database over".into(),
-        Failure::Storage(text)
-        | Failure::Damaged(text)
-        | Failure::Newer(text)
-        | Failure::Unavailable(text) => text.clone(),
-    }
 }
