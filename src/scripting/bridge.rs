@@ -145,10 +145,8 @@ impl<'a, 'c> Bridge<'a, 'c> {
         }
         lua.work(self.reply.len());
         let is_error = self.reply.first() == Some(&b'-');
-        let value = convert::value(lua, &mut Reader::new(&self.reply))?;
-        // Nothing is false for scripts that speak RESP2.
-        let value =
-            if value.is_nil() && self.run.protocol == Protocol::Resp2 { Value::Bool(false) } else { value };
+        let null = if self.run.protocol == Protocol::Resp2 { Value::Bool(false) } else { Value::Nil };
+        let value = convert::value(lua, &mut Reader::new(&self.reply), null)?;
         if is_error && let Value::Table(table) = value {
             lua.set_name(table, "ignore_error_stats_update", Value::Bool(true))?;
             if !protected {

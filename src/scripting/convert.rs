@@ -17,8 +17,8 @@ pub(super) fn list(lua: &mut Lua, args: Args<'_>) -> Result<Value, OutOfMemory> 
     Ok(Value::Table(table))
 }
 
-/// Reads one reply as the value that `redis.call` returns.
-pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>) -> Result<Value, Fault> {
+/// Reads one reply as the value that `redis.call` returns. `null` is what nothing is for the script: false in RESP2.
+pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>, null: Value) -> Result<Value, Fault> {
     let item = reader.item().expect("replies are whole");
     Ok(match item {
         Item::Int(n) => Value::Number(n as f64),
@@ -27,7 +27,7 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>) -> Result<Valu
         Item::Error(text) => field(call, "err", text)?,
         Item::BigNumber(digits) => field(call, "big_number", digits)?,
         Item::Bool(truth) => Value::Bool(truth),
-        Item::Null => Value::Nil,
+        Item::Null => null,
         Item::Double(double) => {
             let table = call.table(0, 1)?;
             call.set_name(table, "double", Value::Number(double))?;
@@ -45,7 +45,7 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>) -> Result<Valu
         Item::Array(n) | Item::Push(n) => {
             let table = call.table(n, 0)?;
             for i in 1..=n {
-                let part = value(call, reader)?;
+                let part = value(call, reader, null)?;
                 call.set_int(table, i, part)?;
             }
             Value::Table(table)
@@ -54,7 +54,7 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>) -> Result<Valu
             let (outer, inner) = (call.table(0, 1)?, call.table(0, n)?);
             call.set_name(outer, "map", Value::Table(inner))?;
             for _ in 0..n {
-                let (key, part) = (value(call, reader)?, value(call, reader)?);
+                let (key, part) = (value(call, reader, null)?, value(call, reader, null)?);
                 put(call, inner, key, part)?;
             }
             Value::Table(outer)
@@ -63,17 +63,17 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>) -> Result<Valu
             let (outer, inner) = (call.table(0, 1)?, call.table(0, n)?);
             call.set_name(outer, "set", Value::Table(inner))?;
             for _ in 0..n {
-                let member = value(call, reader)?;
+                let member = value(call, reader, null)?;
                 put(call, inner, member, Value::Bool(true))?;
             }
             Value::Table(outer)
         }
         Item::Attribute(n) => {
             for _ in 0..n {
-                value(call, reader)?;
-                value(call, reader)?;
+                value(call, reader, null)?;
+                value(call, reader, null)?;
             }
-            value(call, reader)?
+            value(call, reader, null)?
         }
     })
 }
@@ -101,7 +101,6 @@ pub(super) fn reply(lua: &mut Lua, value: Value, protocol: Protocol, reply: &mut
     if let Value::Table(table) = value
         && let table = lua.table(table)
         && let Value::Str(text) = table.get(names.err)
-        && table.get(names.counted).is_nil()
     {
         return Err(Error::said(String::from_utf8_lossy(lua.bytes(text))));
     }
@@ -112,8 +111,6 @@ pub(super) fn reply(lua: &mut Lua, value: Value, protocol: Protocol, reply: &mut
 /// The fields that make a table something else than an array.
 struct Names {
     err: Value,
-    /// Set in an error that a command has answered with, and that was counted then.
-    counted: Value,
     ok: Value,
     double: Value,
     map: Value,
@@ -128,7 +125,6 @@ impl Names {
     fn new(lua: &mut Lua) -> Result<Self, OutOfMemory> {
         Ok(Self {
             err: lua.string(b"err")?,
-            counted: lua.string(b"ignore_error_stats_update")?,
             ok: lua.string(b"ok")?,
             double: lua.string(b"double")?,
             map: lua.string(b"map")?,
