@@ -62,6 +62,9 @@ pub(super) fn with_libraries<R>(
 
 /// Runs what the first argument names or holds, with the keys and arguments behind it.
 pub(super) fn run<'a>(call: &mut Call<'a>, source: Source<'a>, read_only: bool) -> Result {
+    if !call.is_resumed() {
+        call.show();
+    }
     let is_function = matches!(source, Source::Function(_));
     let (keys, args) = keys_and_args(call.args).map_err(|error| match error {
         Error::NotInteger if is_function => Error::Text("ERR Bad number of keys provided"),

@@ -2,7 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::resp::{Error, Result};
-use crate::spec::{self, Flags, Spec};
+use crate::spec::{self, Flags};
 
 use super::acl::Denied;
 use super::call::Call;
@@ -19,7 +19,7 @@ pub fn dispatch(call: &mut Call<'_>) {
         Err(error) => return refuse(call, &error),
     };
     let command = call.shared.table.at(place).command;
-    if call.shared.pause.is_on() && call.session.turn == Turn::Sent && call.postpone(command.spec.flags) {
+    if call.shared.pause.is_on() && call.session.turn == Turn::Sent && call.postpone(&command.spec) {
         return;
     }
     if call.session.transaction.is_some() && call.session.turn == Turn::Sent && is_queued(command.spec.name) {
@@ -92,7 +92,8 @@ fn admit(call: &mut Call<'_>) -> Result<usize> {
 
 /// Checks what the client and the server are ready for.
 fn allow(call: &mut Call<'_>, place: usize) -> Result {
-    let Spec { name, flags, .. } = call.shared.table.at(place).command.spec;
+    let spec = &call.shared.table.at(place).command.spec;
+    let (name, flags) = (spec.name, call.shared.flags_of(spec, call.args));
     if !call.session.authenticated && !flags.has(Flags::NO_AUTH) && call.shared.acl.asks_for_password() {
         return Err(Error::Text("NOAUTH Authentication required."));
     }

@@ -3,8 +3,10 @@
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
 use crate::resp::{Args, Error, OwnedArgs, Result, SessionId};
+use crate::spec::{Flags, Spec};
 
 use super::call::Call;
+use super::shared::Shared;
 
 /// What a call wants to be run.
 #[derive(Clone, Copy)]
@@ -48,6 +50,9 @@ pub trait Interpreter {
     /// Runs a script and writes its reply; or goes on with the one that the call waits for.
     fn run(&mut self, call: &mut Call<'_>, script: Script<'_>) -> Result;
 
+    /// Returns what the flags of a command that runs this come to, if the source says of itself what it does.
+    fn flags(&self, source: Source<'_>, command: Flags) -> Flags;
+
     /// Compiles a script, to be run by its digest, which is returned.
     fn load(&mut self, code: &[u8]) -> Result<[u8; 40]>;
 
@@ -77,6 +82,28 @@ pub trait Interpreter {
 
     /// Returns all libraries, by name.
     fn libraries(&self) -> &[Library];
+}
+
+impl Shared {
+    /// Returns the flags of a call: those of its command, unless its script says what it does.
+    #[inline]
+    pub(super) fn flags_of(&self, spec: &Spec, args: Args<'_>) -> Flags {
+        if spec.flags.has(Flags::SKIP_MONITOR) { self.flags_of_script(spec, args) } else { spec.flags }
+    }
+
+    #[cold]
+    fn flags_of_script(&self, spec: &Spec, args: Args<'_>) -> Flags {
+        let source: fn(_) -> _ = match spec.name {
+            "EVAL" | "EVAL_RO" => Source::Code,
+            "EVALSHA" | "EVALSHA_RO" => Source::Digest,
+            "FCALL" | "FCALL_RO" => Source::Function,
+            _ => return spec.flags,
+        };
+        match (&self.interpreter, args.get(1)) {
+            (Some(interpreter), Some(arg)) => interpreter.flags(source(arg), spec.flags),
+            _ => spec.flags,
+        }
+    }
 }
 
 /// A script that has not ended when its slice had.

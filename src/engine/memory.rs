@@ -214,7 +214,7 @@ impl Call<'_> {
     pub(super) fn refuse_without_memory(&self, name: &str, flags: Flags) -> Result {
         let queues = self.session.transaction.is_some()
             && !matches!(name, "EXEC" | "DISCARD" | "QUIT" | "RESET" | "MULTI" | "WATCH");
-        let runs = name == "EXEC" && queued_flags(&self.shared.table, self.session).has(Flags::DENYOOM);
+        let runs = name == "EXEC" && queued_flags(self.shared, self.session).has(Flags::DENYOOM);
         if self.session.turn == Turn::Sent && (flags.has(Flags::DENYOOM) || queues || runs) {
             return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
         }

@@ -5,14 +5,27 @@ use crate::spec::{Flags, Spec};
 
 use super::call::Call;
 use super::redact::shown;
+use super::session::Turn;
+
+impl Call<'_> {
+    /// Shows this call to those who monitor before it runs: a script comes in front of what it calls.
+    pub fn show(&mut self) {
+        if !self.shared.monitors.is_empty() {
+            tell(self, "");
+        }
+    }
+}
 
 /// Shows a call that has run to those who monitor.
 #[cold]
 pub(super) fn show(call: &mut Call<'_>, spec: &Spec) {
-    if spec.flags.any(Flags::ADMIN | Flags::SKIP_MONITOR) {
-        return;
+    if !spec.flags.any(Flags::ADMIN | Flags::SKIP_MONITOR) {
+        tell(call, spec.name);
     }
-    let line = line(call, spec.name);
+}
+
+fn tell(call: &mut Call<'_>, name: &str) {
+    let line = line(call, name);
     for id in call.shared.monitors.clone() {
         if id == call.session.id {
             call.reply.simple(&line);
@@ -27,7 +40,9 @@ pub(super) fn show(call: &mut Call<'_>, spec: &Spec) {
 fn line(call: &Call<'_>, name: &str) -> String {
     let now = call.db.now;
     let peer = &call.session.peer;
-    let address = if peer.unix_socket {
+    let address = if call.session.turn == Turn::Script {
+        "lua".into()
+    } else if peer.unix_socket {
         format!("unix:{}", peer.address.trim_end_matches(":0"))
     } else {
         peer.address.clone()

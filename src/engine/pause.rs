@@ -2,13 +2,12 @@
 
 use crate::base::time::Time;
 use crate::resp::SessionId;
-use crate::spec::Flags;
+use crate::spec::{Flags, Spec};
 
 use super::Engine;
 use super::call::Call;
 use super::session::Session;
 use super::shared::Shared;
-use super::table::Table;
 
 /// Which calls wait.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -75,10 +74,10 @@ impl Pause {
 impl Call<'_> {
     /// Makes the call wait for the end of a pause, if it has to; returns whether it does.
     #[cold]
-    pub(super) fn postpone(&mut self, flags: Flags) -> bool {
-        let queued =
-            if self.args.is(0, "EXEC") { queued_flags(&self.shared.table, self.session) } else { flags };
-        let waits = self.shared.pause.holds(flags | queued, self.db.now);
+    pub(super) fn postpone(&mut self, spec: &Spec) -> bool {
+        let own = self.shared.flags_of(spec, self.args);
+        let queued = if spec.name == "EXEC" { queued_flags(self.shared, self.session) } else { Flags::NONE };
+        let waits = self.shared.pause.holds(own | queued, self.db.now);
         if waits {
             self.wait_for_pause();
         }
@@ -87,10 +86,14 @@ impl Call<'_> {
 }
 
 /// Returns what the commands of the client's transaction do, together.
-pub(super) fn queued_flags(table: &Table, session: &Session) -> Flags {
+pub(super) fn queued_flags(shared: &Shared, session: &Session) -> Flags {
     let calls = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-    let places = calls.filter_map(|args| table.find(args.as_args()));
-    places.fold(Flags::NONE, |flags, place| flags | table.at(place).command.spec.flags)
+    let flags = calls.filter_map(|args| {
+        let args = args.as_args();
+        let place = shared.table.find(args)?;
+        Some(shared.flags_of(&shared.table.at(place).command.spec, args))
+    });
+    flags.fold(Flags::NONE, |all, flags| all | flags)
 }
 
 impl Shared {

@@ -13,6 +13,7 @@ use crate::engine::interpreter::{Busy, Interpreter, Library, Script, Source};
 use crate::engine::session::Turn;
 use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, Value};
 use crate::resp::{Args, Error, Protocol, Result};
+use crate::spec;
 
 use bridge::{Bridge, Replication};
 use library::Libraries;
@@ -145,7 +146,9 @@ impl Scripting {
                 Some(Outcome::Done(values)) => {
                     end(call, &run);
                     let value = values.first().copied().unwrap_or_default();
-                    return convert::reply(lua, value, run.protocol, &mut call.reply);
+                    let result = convert::reply(lua, value, run.protocol, &mut call.reply);
+                    call.shared.measure.is_counted = result.is_err() && is_counted(lua, value);
+                    return result;
                 }
                 Some(Outcome::Failed(failure)) => {
                     end(call, &run);
@@ -170,6 +173,19 @@ impl Interpreter for Scripting {
         // Each command has logged itself.
         call.db.log_nothing();
         self.go_on(call)
+    }
+
+    fn flags(&self, source: Source<'_>, command: spec::Flags) -> spec::Flags {
+        let known = |digest: &[u8]| self.find(digest).ok().map(|at| self.scripts[at].1.flags);
+        let declared = match source {
+            Source::Digest(digest) => known(digest),
+            Source::Function(name) => self.libraries.function(name).ok().map(|function| function.flags),
+            Source::Code(code) if !code.starts_with(b"#!") => None,
+            Source::Code(code) => {
+                known(&sha1_hex(code)).or_else(|| shebang::of_script(code).ok().map(|(flags, _)| flags))
+            }
+        };
+        declared.map_or(command, |flags| flags.of_command(command))
     }
 
     fn load(&mut self, code: &[u8]) -> Result<[u8; 40]> {

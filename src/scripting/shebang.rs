@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::engine::Call;
 use crate::resp::{Error, Result};
+use crate::spec;
 
 /// What a script says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -42,6 +43,19 @@ impl Flags {
             (self.allow_cross_slot_keys, "allow-cross-slot-keys"),
         ];
         all.into_iter().filter(|(set, _)| *set).map(|(_, name)| name).collect()
+    }
+
+    /// Returns the flags of a command that runs the script, which without these are `command`.
+    pub fn of_command(self, command: spec::Flags) -> spec::Flags {
+        use spec::Flags;
+        if self.compatible {
+            return command;
+        }
+        let set = |condition: bool, flag: Flags| if condition { flag } else { Flags::NONE };
+        command.without(Flags::STALE | Flags::DENYOOM | Flags::WRITE | Flags::MAY_REPLICATE)
+            | set(!self.allow_oom && !self.no_writes, Flags::DENYOOM)
+            | set(!self.no_writes, Flags::WRITE)
+            | set(self.allow_stale, Flags::STALE)
     }
 
     /// Returns the flags that the script runs with, if it may run now.
