@@ -15,6 +15,7 @@ use super::clock::{self, Clock, Stopwatch};
 use super::connection::{Connection, Link, Sent};
 use super::facts;
 use super::files::Files;
+use super::files::system::Native;
 use super::listen::Listener;
 use super::log::Log;
 use super::memory;
@@ -77,7 +78,9 @@ impl Server {
         let cannot_wait = |error: io::Error| format!("The system can't wait for readiness: {error}");
         let poll = Poll::new().map_err(cannot_wait)?;
         let (bell, news) = Bell::hang(&poll, BELL).map_err(cannot_wait)?;
-        let files = Files::new(&config, bell.clone(), log.clone());
+        let ring = bell.clone();
+        let written = move |number, result| ring.ring(News::Written { number, result });
+        let files = Files::new(&config, Arc::new(Native::new()), Arc::new(written), log.clone());
         if test_clock {
             clock::listen_to_input(bell.clone()).map_err(cannot_wait)?;
         }

@@ -1,17 +1,15 @@
 //! The append-only log: its files, and when they reach the disk.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
-use super::super::clock::Stopwatch;
 use super::manifest::{Manifest, Part};
 use super::snapshot::place;
+use super::system::{Access, OpenFile, System, Work};
 use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
 
@@ -22,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The log's files in a folder of their own.
 pub struct AppendLog {
+    system: Arc<dyn System>,
     folder: PathBuf,
     /// What the names of all files begin with.
     name: String,
@@ -35,13 +34,15 @@ pub struct AppendLog {
 
 /// The file that is written to.
 struct Open {
-    file: File,
+    file: Box<dyn OpenFile>,
     len: u64,
     /// What has not been written, because the disk was full or busy.
     unwritten: Vec<u8>,
-    unwritten_since: Option<Stopwatch>,
+    /// Since when, in terms of the system's uptime.
+    unwritten_since: Option<Duration>,
     unsynced: bool,
-    synced: Stopwatch,
+    /// When the last sync began.
+    synced: Duration,
     /// What goes in front of the next changes: what time it is.
     annotation: Vec<u8>,
     /// The second that was told last.
@@ -49,8 +50,8 @@ struct Open {
 }
 
 impl AppendLog {
-    pub fn new(folder: PathBuf, name: String) -> Self {
-        Self { folder, name, manifest: Manifest::default(), file: None, starting: None, syncer: None }
+    pub fn new(system: Arc<dyn System>, folder: PathBuf, name: String) -> Self {
+        Self { system, folder, name, manifest: Manifest::default(), file: None, starting: None, syncer: None }
     }
 
     pub fn is_on(&self) -> bool {
@@ -70,6 +71,7 @@ impl AppendLog {
 
     /// Writes to the end of the log. What can't be written is kept in memory and tried again.
     pub fn append(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
+        let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
         let annotated;
         let bytes = if bytes.is_empty() || open.annotation.is_empty() {
@@ -80,17 +82,17 @@ impl AppendLog {
         };
         let busy = policy == AppendFsync::EverySecond && self.syncer.as_ref().is_some_and(Syncer::is_busy);
         if busy || !open.unwritten.is_empty() {
-            open.put_off(bytes);
-            if busy && open.unwritten_since.as_ref().is_some_and(|since| !since.has_run(PATIENCE)) {
+            open.put_off(bytes, now);
+            if busy && open.unwritten_since.is_some_and(|since| now - since < PATIENCE) {
                 return Ok(());
             }
             open.write_rest()?;
         } else if let Err(error) = open.write(bytes) {
-            open.put_off(bytes);
+            open.put_off(bytes, now);
             return Err(error);
         }
         if policy == AppendFsync::Always {
-            open.sync()?;
+            open.sync(now)?;
         }
         Ok(())
     }
@@ -107,17 +109,18 @@ impl AppendLog {
     /// Does what is due: a sync every second, and writes that had to wait.
     pub fn look_after(&mut self, policy: AppendFsync) -> io::Result<()> {
         self.append(&[], policy)?;
+        let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
-        if policy != AppendFsync::EverySecond || !open.unsynced || !open.synced.has_run(SECOND) {
+        if policy != AppendFsync::EverySecond || !open.unsynced || now - open.synced < SECOND {
             return Ok(());
         }
         let syncer = match &mut self.syncer {
             Some(syncer) => syncer,
-            none => none.insert(Syncer::start()?),
+            none => none.insert(Syncer::start(&*self.system)?),
         };
         if !syncer.is_busy() {
-            syncer.sync(open.file.try_clone()?);
-            (open.unsynced, open.synced) = (false, Stopwatch::start());
+            syncer.sync(open.file.share()?);
+            (open.unsynced, open.synced) = (false, now);
         }
         syncer.result()
     }
@@ -132,17 +135,17 @@ impl AppendLog {
     pub fn sync(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.file else { return Ok(()) };
         open.write_rest()?;
-        open.sync()
+        open.sync(self.system.uptime())
     }
 
     // Files -----------------------------------------------------------------------------------------------------
 
     /// Goes on with the last file that the manifest names, or with a new one.
     pub fn resume(&mut self) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
+        self.system.make_folder(&self.folder)?;
         match self.manifest.changes.last() {
             Some(last) => {
-                self.file = Some(Open::new(append_to(&self.folder.join(&last.name))?)?);
+                self.file = Some(self.open(&last.name)?);
                 Ok(())
             }
             None => self.begin_file().map(drop),
@@ -151,11 +154,9 @@ impl AppendLog {
 
     /// Removes what a run that broke off has left: files that are no longer needed, and snapshots that were not complete.
     pub fn tidy(&mut self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        for name in self.system.list(&self.folder)? {
             if name.starts_with("temp-rewriteaof-") && name.ends_with(".aof") {
-                fs::remove_file(&path)?;
+                self.system.remove(&self.folder.join(name))?;
             }
         }
         self.remove_old()
@@ -171,7 +172,7 @@ impl AppendLog {
         let Some(part) = self.starting.take() else { return false };
         self.file = None;
         // Nothing names the file, so that it does no harm if it stays.
-        let _ = fs::remove_file(self.folder.join(part.name));
+        let _ = self.system.remove(&self.folder.join(part.name));
         true
     }
 
@@ -186,9 +187,9 @@ impl AppendLog {
     /// Begins a file for the changes to come, and returns what the file before them is to be called, which is of the
     /// form `rdb` or `aof`.
     pub fn begin_rewrite(&mut self, form: &str) -> io::Result<Part> {
-        fs::create_dir_all(&self.folder)?;
+        self.system.make_folder(&self.folder)?;
         if let Some(part) = &self.starting {
-            self.file = Some(Open::new(new_file(&self.folder.join(&part.name))?)?);
+            self.file = Some(self.open_new(&part.name)?);
         } else if self.is_on() {
             self.sync()?;
             self.begin_file()?;
@@ -219,11 +220,11 @@ impl AppendLog {
     /// Begins a new file of changes.
     fn begin_file(&mut self) -> io::Result<()> {
         let part = self.manifest.next_changes(&self.name);
-        let file = new_file(&self.folder.join(&part.name))?;
+        let file = self.open_new(&part.name)?;
         let mut manifest = self.manifest.clone();
         manifest.changes.push(part);
         self.write_manifest(manifest)?;
-        self.file = Some(Open::new(file)?);
+        self.file = Some(file);
         Ok(())
     }
 
@@ -238,10 +239,10 @@ impl AppendLog {
     /// Puts a manifest in the place of the one that holds.
     fn write_manifest(&mut self, manifest: Manifest) -> io::Result<()> {
         let temporary = self.path(&format!("temp-{}.manifest", self.name));
-        let mut file = File::create(&temporary)?;
+        let mut file = self.system.open(&temporary, Access::New)?;
         file.write_all(manifest.render().as_bytes())?;
-        file.sync_all()?;
-        place(&temporary, &self.manifest_path())?;
+        file.sync()?;
+        place(&*self.system, &temporary, &self.manifest_path())?;
         self.manifest = manifest;
         Ok(())
     }
@@ -253,41 +254,43 @@ impl AppendLog {
         }
         for part in &self.manifest.old {
             // A file that is gone already, or that can't go, is only a matter of room.
-            let _ = fs::remove_file(self.folder.join(&part.name));
+            let _ = self.system.remove(&self.folder.join(&part.name));
         }
         self.write_manifest(Manifest { old: vec![], ..self.manifest.clone() })
     }
-}
 
-fn append_to(path: &Path) -> io::Result<File> {
-    File::options().create(true).append(true).open(path)
-}
+    fn open(&self, name: &str) -> io::Result<Open> {
+        let file = self.system.open(&self.folder.join(name), Access::Append)?;
+        Open::new(file, self.system.uptime())
+    }
 
-/// Opens a file that has nothing in it, even if a run that broke off has left one of that name.
-fn new_file(path: &Path) -> io::Result<File> {
-    let file = append_to(path)?;
-    file.set_len(0)?;
-    Ok(file)
+    /// Opens a file that has nothing in it, even if a run that broke off has left one of that name.
+    fn open_new(&self, name: &str) -> io::Result<Open> {
+        let mut open = self.open(name)?;
+        open.file.set_size(0)?;
+        open.len = 0;
+        Ok(open)
+    }
 }
 
 impl Open {
-    fn new(file: File) -> io::Result<Self> {
+    fn new(file: Box<dyn OpenFile>, now: Duration) -> io::Result<Self> {
         Ok(Self {
-            len: file.metadata()?.len(),
+            len: file.size()?,
             file,
             unwritten: vec![],
             unwritten_since: None,
             unsynced: false,
-            synced: Stopwatch::start(),
+            synced: now,
             annotation: vec![],
             told: None,
         })
     }
 
-    fn put_off(&mut self, bytes: &[u8]) {
+    fn put_off(&mut self, bytes: &[u8], now: Duration) {
         if !bytes.is_empty() {
             self.unwritten.extend_from_slice(bytes);
-            self.unwritten_since.get_or_insert_with(Stopwatch::start);
+            self.unwritten_since.get_or_insert(now);
         }
     }
 
@@ -308,7 +311,7 @@ impl Open {
         }
         if let Err(error) = self.file.write_all(bytes) {
             // Half a command in the middle of the log would end it there, whatever came later.
-            self.file.set_len(self.len)?;
+            self.file.set_size(self.len)?;
             return Err(error);
         }
         self.len += bytes.len() as u64;
@@ -316,18 +319,18 @@ impl Open {
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, now: Duration) -> io::Result<()> {
         if self.unsynced {
-            self.file.sync_data()?;
-            (self.unsynced, self.synced) = (false, Stopwatch::start());
+            self.file.sync()?;
+            (self.unsynced, self.synced) = (false, now);
         }
         Ok(())
     }
 }
 
-/// Syncs a file in a thread of its own.
+/// Syncs a file beside the loop.
 struct Syncer {
-    files: Sender<File>,
+    files: Sender<Box<dyn OpenFile>>,
     state: Arc<SyncState>,
 }
 
@@ -337,21 +340,38 @@ struct SyncState {
     failure: Mutex<Option<io::Error>>,
 }
 
-impl Syncer {
-    fn start() -> io::Result<Self> {
-        let (files, received) = channel::<File>();
-        let state = Arc::new(SyncState::default());
-        let shared = state.clone();
-        let work = move || {
-            for file in received {
-                let failure = file.sync_data().err();
-                if let Ok(mut last) = shared.failure.lock() {
+/// What is done beside the loop.
+struct Syncing {
+    files: Receiver<Box<dyn OpenFile>>,
+    state: Arc<SyncState>,
+}
+
+impl Work for Syncing {
+    fn step(&mut self, may_wait: bool) -> bool {
+        let file = match may_wait {
+            true => self.files.recv().map_err(|_| TryRecvError::Disconnected),
+            false => self.files.try_recv(),
+        };
+        match file {
+            Ok(file) => {
+                let failure = file.sync().err();
+                if let Ok(mut last) = self.state.failure.lock() {
                     *last = failure;
                 }
-                shared.busy.store(false, Ordering::Release);
+                self.state.busy.store(false, Ordering::Release);
+                true
             }
-        };
-        thread::Builder::new().name("sync".into()).spawn(work)?;
+            Err(TryRecvError::Empty) => true,
+            Err(TryRecvError::Disconnected) => false,
+        }
+    }
+}
+
+impl Syncer {
+    fn start(system: &dyn System) -> io::Result<Self> {
+        let (files, received) = channel();
+        let state = Arc::new(SyncState::default());
+        system.work("sync", Box::new(Syncing { files: received, state: state.clone() }))?;
         Ok(Self { files, state })
     }
 
@@ -359,7 +379,7 @@ impl Syncer {
         self.state.busy.load(Ordering::Acquire)
     }
 
-    fn sync(&self, file: File) {
+    fn sync(&self, file: Box<dyn OpenFile>) {
         self.state.busy.store(true, Ordering::Release);
         if self.files.send(file).is_err() {
             self.state.busy.store(false, Ordering::Release);

@@ -1,10 +1,10 @@
 //! Opens what another run has kept.
 
-use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::manifest::{Manifest, Part};
+use super::system::{Access, OpenFile};
 use super::{Files, snapshot};
 use crate::base::time::Time;
 use crate::host::native::clock::Stopwatch;
@@ -40,7 +40,7 @@ impl Files {
 
     fn load_dump(&self, store: &mut Store, now: Time) -> Result<(), String> {
         let path = self.folder.join(&store.engine().shared().config.dbfilename);
-        let mut file = match File::open(&path) {
+        let mut file = match self.system.open(&path, Access::Read) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(unreadable(&path, &error)),
             Ok(file) => file,
@@ -49,7 +49,7 @@ impl Files {
         store.begin_load(Purpose::Dump, now);
         let damaged =
             |damage: Damage| format!("Bad file format reading the RDB file {}: {damage}", path.display());
-        pieces(&mut file, |piece| store.load_snapshot(piece))
+        pieces(&mut *file, |piece| store.load_snapshot(piece))
             .map_err(|error| unreadable(&path, &error))?
             .map_err(damaged)?;
         let loaded = store.load_done().map_err(damaged)?;
@@ -89,7 +89,7 @@ impl Files {
     /// others are, as their beginning.
     fn read_manifest(&mut self) -> Result<(), String> {
         let path = self.append.manifest_path();
-        match fs::read(&path) {
+        match self.read(&path) {
             Ok(text) => {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 self.append.manifest = Manifest::parse(&text).map_err(|line| {
@@ -100,11 +100,13 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let name = self.append.name().to_owned();
                 let old = self.folder.join(&name);
-                if !old.is_file() {
+                if self.system.size(&old).is_err() {
                     return Ok(());
                 }
-                let moved = fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))
-                    .and_then(|()| snapshot::place(&old, &self.append.path(&name)))
+                let moved = self
+                    .system
+                    .make_folder(path.parent().unwrap_or(Path::new(".")))
+                    .and_then(|()| snapshot::place(&*self.system, &old, &self.append.path(&name)))
                     .and_then(|()| self.append.begin_with(Part { name, number: 1 }));
                 moved.map_err(|error| unreadable(&old, &error))
             }
@@ -112,12 +114,18 @@ impl Files {
         }
     }
 
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![];
+        self.system.open(path, Access::Read)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Begins a log with a snapshot of nothing, as Redis does.
     fn begin_empty(&mut self, store: &mut Store, now: Time) -> io::Result<()> {
         let base = self.append.next_base();
         self.log.notice(format_args!("Creating AOF base file {} on server start", base.name));
         let target = self.append.path(&base.name);
-        fs::create_dir_all(target.parent().unwrap_or(Path::new(".")))?;
+        self.system.make_folder(target.parent().unwrap_or(Path::new(".")))?;
         store.begin_snapshot(Purpose::Base, now);
         let mut bytes = vec![];
         while store.step_snapshot(PIECE, &mut bytes) != Progress::Done {}
@@ -127,16 +135,16 @@ impl Files {
         (state.rewrites, state.last_rewrite_seconds) = (0, None);
         let temporary = self.append.path("temp-base.rdb");
         let mut bytes = Some(bytes);
-        snapshot::write(&temporary, &target, || bytes.take())?;
+        snapshot::write(&self.system, temporary, target, || bytes.take())?;
         self.append.begin_with(base)
     }
 
     /// Loads one file of the log; returns its length.
     fn load_part(&self, store: &mut Store, part: &Part, is_last: bool, now: Time) -> Result<u64, String> {
         let path = self.append.path(&part.name);
-        let mut file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
-        let read =
-            pieces(&mut file, |piece| store.replay(piece, now)).map_err(|error| unreadable(&path, &error))?;
+        let mut file = self.system.open(&path, Access::Read).map_err(|error| unreadable(&path, &error))?;
+        let read = pieces(&mut *file, |piece| store.replay(piece, now))
+            .map_err(|error| unreadable(&path, &error))?;
         let damage = match read.and_then(|()| store.replay_done(now)) {
             Ok(len) => return Ok(len),
             Err(damage) => damage,
@@ -156,7 +164,7 @@ impl Files {
         };
         self.log.warning(format_args!("!!! Warning: short read while loading the AOF file {}!!!", part.name));
         self.log.warning(format_args!("AOF loaded anyway because aof-load-truncated is enabled"));
-        let cut = fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(at));
+        let cut = self.system.open(&path, Access::Append).and_then(|file| file.set_size(at));
         cut.map_err(|error| unreadable(&path, &error))?;
         Ok(at)
     }
@@ -177,7 +185,7 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
 
 /// Gives a file away piece by piece, until it ends or the receiver has had enough.
 fn pieces(
-    file: &mut File,
+    file: &mut dyn OpenFile,
     mut take: impl FnMut(&[u8]) -> Result<(), Damage>,
 ) -> io::Result<Result<(), Damage>> {
     let mut buffer = vec![0; PIECE];

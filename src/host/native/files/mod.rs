@@ -4,6 +4,7 @@ mod append;
 mod load;
 pub mod manifest;
 mod snapshot;
+pub mod system;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +12,9 @@ use std::time::Duration;
 
 use append::AppendLog;
 use manifest::Part;
-use snapshot::Writer;
+use snapshot::{Writer, Written};
+use system::System;
 
-use super::bell::Bell;
-use super::clock::Stopwatch;
 use super::log::Log;
 use super::options::plain;
 use crate::base::time::Time;
@@ -29,12 +29,13 @@ const PIECE: usize = 64 * 1024;
 
 /// The files of a server.
 pub struct Files {
+    system: Arc<dyn System>,
     folder: PathBuf,
     append: AppendLog,
     writing: Option<Writing>,
     /// Numbers the snapshots, so that news of one that was given up is not taken for another's.
     snapshots: u64,
-    bell: Bell,
+    written: Written,
     log: Arc<Log>,
 }
 
@@ -49,10 +50,13 @@ struct Writing {
 }
 
 impl Files {
-    pub fn new(config: &Config, bell: Bell, log: Arc<Log>) -> Self {
+    /// Makes them; `written` is told, by any thread, of each snapshot that has an end, which [`Files::written`] wants
+    /// to know.
+    pub fn new(config: &Config, system: Arc<dyn System>, written: Written, log: Arc<Log>) -> Self {
         let folder = PathBuf::from(&config.dir);
-        let append = AppendLog::new(folder.join(&config.appenddirname), config.appendfilename.clone());
-        Self { folder, append, writing: None, snapshots: 0, bell, log }
+        let (log_folder, name) = (folder.join(&config.appenddirname), config.appendfilename.clone());
+        let append = AppendLog::new(system.clone(), log_folder, name);
+        Self { system, folder, append, writing: None, snapshots: 0, written, log }
     }
 
     // Every turn ------------------------------------------------------------------------------------------------
@@ -159,7 +163,7 @@ impl Files {
                 (self.append.path(&base.name), temporary, Some(base))
             }
         };
-        let writer = Writer::start(temporary, target, number, self.bell.clone())?;
+        let writer = Writer::start(self.system.clone(), temporary, target, number, self.written.clone())?;
         self.writing = Some(Writing { number, writer, base, complete: false });
         if in_commands {
             store.begin_commands(now);
@@ -180,8 +184,8 @@ impl Files {
     /// Goes on with the snapshot for a moment.
     pub fn step(&mut self, store: &mut Store) {
         let Some(writing) = &mut self.writing else { return };
-        let slice = Stopwatch::start();
-        while !writing.complete && writing.writer.has_room() && !slice.has_run(SLICE) {
+        let begun = self.system.uptime();
+        while !writing.complete && writing.writer.has_room() && self.system.uptime() - begun < SLICE {
             let mut piece = Vec::with_capacity(2 * PIECE);
             let progress = store.step_snapshot(PIECE, &mut piece);
             writing.writer.write(piece);
@@ -219,7 +223,7 @@ impl Files {
         let temporary = self.folder.join(format!("temp-{}.rdb", std::process::id()));
         store.begin_snapshot(Purpose::Dump, now);
         let mut done = false;
-        let result = snapshot::write(&temporary, &target, || {
+        let result = snapshot::write(&self.system, temporary, target, || {
             if done {
                 return None;
             }
