@@ -1,15 +1,15 @@
 //! Hashes. The deadlines of their fields are in `hash_expiry`.
 
 use crate::base::long_double::LongDouble;
-use crate::base::number::{format_int, format_uint, parse_int};
+use crate::base::number::{format_int, parse_int};
 use crate::command;
 use crate::data::hash::{Hash, Lifetime, Pair};
 use crate::engine::{Call, Family};
 use crate::keyspace::Event;
-use crate::resp::{Error, Protocol, Reply, Result};
+use crate::resp::{Error, Reply, Result};
 use crate::spec::Categories;
 
-use super::key::{Wanted, scan_cursor};
+use super::elements::{Draw, begin_element, begin_elements, scan_in};
 
 pub const HASH: Family = Family {
     name: "hash",
@@ -384,13 +384,7 @@ fn hdel(call: &mut Call<'_>) -> Result {
     };
     let removed = call.args.from(2).iter().filter(|field| hash.remove(field)).count();
     let left = hash.len();
-    if removed > 0 {
-        call.db.touch(key, Event::hash("hdel"));
-        call.db.effects.count(removed as u64 - 1);
-        if left == 0 {
-            call.db.remove_emptied(key);
-        }
-    }
+    call.db.shrank(key, Event::hash("hdel"), removed, left);
     call.reply.len(removed);
     Ok(())
 }
@@ -499,61 +493,26 @@ command! {
 }
 
 fn hrandfield(call: &mut Call<'_>) -> Result {
-    let key = call.args.at(1);
-    if call.args.len() == 2 {
-        return match call.db.read::<Hash>(key)? {
-            Some(hash) => {
-                hash.draw(1, &mut call.shared.random, |pair| call.reply.bulk(&pair.field()));
-                Ok(())
-            }
-            None => {
-                call.reply.null();
-                Ok(())
-            }
-        };
-    }
-    let count = draw_count(call.args.at(2))?;
-    let with_values = call.args.len() == 4 && call.args.is(3, "WITHVALUES");
-    if call.args.len() > 3 && !with_values {
-        return Err(Error::Syntax);
-    }
-    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::Text("ERR value is out of range"));
-    }
-    let Some(hash) = call.db.read::<Hash>(key)? else {
-        call.reply.array(0);
-        return Ok(());
-    };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    let n = if count < 0 { wanted } else { wanted.min(hash.len()) };
-    let nested = call.reply.protocol() == Protocol::Resp3;
-    call.reply.array(if with_values && !nested { n.saturating_mul(2) } else { n });
-    let show = |pair: Pair<'_>| {
-        if with_values && nested {
-            call.reply.array(2);
+    let draw = Draw::read(call.args, "WITHVALUES")?;
+    let hash = call.db.read::<Hash>(call.args.at(1))?;
+    let random = &mut call.shared.random;
+    match (hash, draw) {
+        (None, None) => call.reply.null(),
+        (None, Some(_)) => call.reply.array(0),
+        (Some(hash), None) => hash.draw(1, random, |pair| call.reply.bulk(&pair.field())),
+        (Some(hash), Some(draw)) => {
+            let n = draw.of(hash.len());
+            begin_elements(&mut call.reply, n, draw.with_values);
+            let show = |pair: Pair<'_>| {
+                begin_element(&mut call.reply, &pair.field(), draw.with_values);
+                if draw.with_values {
+                    call.reply.bulk(&pair.value());
+                }
+            };
+            if draw.repeats { hash.draw(n, random, show) } else { hash.sample(n, random, show) }
         }
-        call.reply.bulk(&pair.field());
-        if with_values {
-            call.reply.bulk(&pair.value());
-        }
-    };
-    if count < 0 {
-        hash.draw(n, &mut call.shared.random, show);
-    } else {
-        hash.sample(n, &mut call.shared.random, show);
     }
     Ok(())
-}
-
-/// Reads how many elements are to be drawn; a negative number allows repetitions.
-pub(super) fn draw_count(text: &[u8]) -> Result<i64> {
-    match parse_int(text) {
-        Some(i64::MIN) => Err(Error::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
-        Some(count) => Ok(count),
-        None => Err(Error::NotInteger),
-    }
 }
 
 command! {
@@ -578,27 +537,7 @@ command! {
 }
 
 fn hscan(call: &mut Call<'_>) -> Result {
-    let args = call.args;
-    let cursor = scan_cursor(args.at(2))?;
-    // As in Redis, nobody looks at the options if there is no such key.
-    let Some(hash) = call.db.read::<Hash>(args.at(1))? else {
-        call.reply.array(2);
-        call.reply.bulk(b"0");
-        call.reply.array(0);
-        return Ok(());
-    };
-    let wanted = Wanted::read(args, 3)?;
-    call.reply.array(2);
-    let mark = call.reply.mark();
-    let mut count = 0;
-    let next = hash.scan(cursor, wanted.count, |pair| {
-        if wanted.matches(&pair.field()) {
-            call.reply.bulk(&pair.field());
-            call.reply.bulk(&pair.value());
-            count += 2;
-        }
-    });
-    call.reply.end_array(mark, count);
-    call.reply.insert_bulk(mark, &format_uint(next));
-    Ok(())
+    scan_in::<Hash>(call, |hash, step| {
+        hash.scan(step.cursor, step.wanted.count, |pair| step.meet(&pair.field(), Some(&pair.value())))
+    })
 }

@@ -6,8 +6,10 @@ use crate::command;
 use crate::data::entry::{Entry, ValueRef};
 use crate::engine::{Call, Family};
 use crate::keyspace::Event;
-use crate::resp::{Args, Error, Result};
+use crate::resp::{Error, Result};
 use crate::spec::Categories;
+
+use super::elements::{Step, Wanted, scan_cursor};
 
 pub const KEY: Family = Family {
     name: "generic",
@@ -404,78 +406,24 @@ command! {
 fn scan(call: &mut Call<'_>) -> Result {
     let cursor = scan_cursor(call.args.at(1))?;
     let mut wanted = Wanted::default();
+    let mut kind = None;
     let mut options = call.args.options(2);
     while !options.is_empty() {
         if !wanted.option(&mut options)? {
             if options.len() < 2 || !options.word("TYPE") {
                 return Err(Error::Syntax);
             }
-            wanted.kind = Some(options.take()?);
+            kind = Some(options.take()?);
         }
     }
-    call.reply.array(2);
-    let mark = call.reply.mark();
-    let mut count = 0;
-    let next = call.db.scan(cursor, wanted.count, |entry| {
-        let of_kind = |kind: &[u8]| kind.eq_ignore_ascii_case(kind_name(entry).as_bytes());
-        if wanted.kind.is_none_or(of_kind) && wanted.matches(entry.key()) {
-            call.reply.bulk(entry.key());
-            count += 1;
-        }
-    });
-    call.reply.end_array(mark, count);
-    call.reply.insert_bulk(mark, &number::format_uint(next));
-    Ok(())
-}
-
-/// Reads a cursor as C does: any integer, negative ones wrapping around.
-pub(super) fn scan_cursor(text: &[u8]) -> Result<u64> {
-    let cursor = number::parse_uint(text).or_else(|| number::parse_int(text).map(|n| n as u64));
-    cursor.ok_or(Error::Text("ERR invalid cursor"))
-}
-
-/// What a step of SCAN and its kin is to return.
-pub(super) struct Wanted<'a> {
-    pub count: usize,
-    pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
-}
-
-impl Default for Wanted<'_> {
-    fn default() -> Self {
-        Self { count: 10, pattern: None, kind: None }
-    }
-}
-
-impl<'a> Wanted<'a> {
-    /// Reads the options of a step through a collection.
-    pub fn read(args: Args<'a>, from: usize) -> Result<Self> {
-        let mut wanted = Self::default();
-        let mut options = args.options(from);
-        while !options.is_empty() {
-            if !wanted.option(&mut options)? {
-                return Err(Error::Syntax);
+    let of_kind =
+        |entry: &Entry| kind.is_none_or(|kind| kind.eq_ignore_ascii_case(kind_name(entry).as_bytes()));
+    Step::take(&mut call.reply, cursor, wanted, |step| {
+        call.db.scan(step.cursor, step.wanted.count, |entry| {
+            if of_kind(entry) {
+                step.meet(entry.key(), None);
             }
-        }
-        Ok(wanted)
-    }
-
-    /// Takes MATCH or COUNT with its value; returns false if neither comes next.
-    fn option(&mut self, options: &mut crate::resp::Options<'a>) -> Result<bool> {
-        if options.len() < 2 {
-            return Ok(false);
-        }
-        if let Some(count) = options.int_after("COUNT")? {
-            self.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(Error::Syntax)?;
-        } else if let Some(pattern) = options.after("MATCH")? {
-            self.pattern = (pattern != b"*").then_some(pattern);
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    pub fn matches(&self, name: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Exact))
-    }
+        })
+    });
+    Ok(())
 }

@@ -8,7 +8,7 @@ use crate::command;
 use crate::data::Kind;
 use crate::data::list::{List, Side};
 use crate::engine::{Call, Family};
-use crate::keyspace::{Db, Event};
+use crate::keyspace::Event;
 use crate::resp::{Args, Error, Reply, Result};
 use crate::spec::Categories;
 
@@ -224,7 +224,7 @@ fn pop(call: &mut Call<'_>, side: Side) -> Result {
         Some(count) => pop_into(&mut call.reply, list, side, count),
     };
     let left = list.len();
-    popped(&mut call.db, key, side, count, left);
+    call.db.shrank(key, pop_event(side), count, left);
     Ok(())
 }
 
@@ -240,19 +240,7 @@ fn pop_into(reply: &mut Reply<'_>, list: &mut List, side: Side, count: usize) ->
     count
 }
 
-/// Notes that `count` elements were popped, and removes the key if there are none `left`.
-pub(super) fn popped(db: &mut Db<'_>, key: &[u8], side: Side, count: usize, left: usize) {
-    if count == 0 {
-        return;
-    }
-    db.touch(key, pop_event(side));
-    db.effects.count(count as u64 - 1);
-    if left == 0 {
-        db.remove_emptied(key);
-    }
-}
-
-fn pop_event(side: Side) -> Event {
+pub(super) fn pop_event(side: Side) -> Event {
     Event::list(match side {
         Side::Head => "lpop",
         Side::Tail => "rpop",
@@ -340,7 +328,7 @@ pub(super) fn pop_wanted(call: &mut Call<'_>, wanted: &Wanted) -> Result<bool> {
     let list = call.db.write::<List>(key)?.expect("it was just found");
     let count = pop_into(&mut call.reply, list, wanted.side, wanted.count);
     let left = list.len();
-    popped(&mut call.db, key, wanted.side, count, left);
+    call.db.shrank(key, pop_event(wanted.side), count, left);
     call.db.log_as(&[pop_name(wanted.side).as_bytes(), key, &format_int(count as i64)]);
     Ok(true)
 }
@@ -442,7 +430,7 @@ pub(super) fn shift(call: &mut Call<'_>, from: Side, to: Side) -> Result {
     let left = list.len() + usize::from(source == destination);
     call.db.write_or_new::<List>(destination)?.push(to, &element);
     call.db.touch_uncounted(destination, push_event(to));
-    popped(&mut call.db, source, from, 1, left);
+    call.db.shrank(source, pop_event(from), 1, left);
     call.reply.bulk(&element);
     Ok(())
 }
@@ -649,13 +637,7 @@ fn lrem(call: &mut Call<'_>) -> Result {
     };
     let removed = list.remove(count, call.args.at(3));
     let left = list.len();
-    if removed > 0 {
-        call.db.touch(key, Event::list("lrem"));
-        call.db.effects.count(removed as u64 - 1);
-        if left == 0 {
-            call.db.remove_emptied(key);
-        }
-    }
+    call.db.shrank(key, Event::list("lrem"), removed, left);
     call.reply.len(removed);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::engine::{Call, Family};
 use crate::resp::Result;
 use crate::spec::Categories;
 
-use super::list::{ENDS, Wanted, first_of, pop_name, pop_wanted, popped, shift, side};
+use super::list::{ENDS, Wanted, first_of, pop_event, pop_name, pop_wanted, shift, side};
 
 pub const LIST_BLOCKING: Family = Family {
     name: "list",
@@ -77,7 +77,7 @@ fn pop(call: &mut Call<'_>, side: Side) -> Result {
     let list = call.db.write::<List>(key)?.expect("it was just found");
     list.pop_with(side, |element| call.reply.bulk(element));
     let left = list.len();
-    popped(&mut call.db, key, side, 1, left);
+    call.db.shrank(key, pop_event(side), 1, left);
     call.db.log_as(&[pop_name(side).as_bytes(), key]);
     Ok(())
 }

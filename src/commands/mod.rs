@@ -11,6 +11,7 @@ mod connection;
 mod debug;
 mod debug_protocol;
 mod dump;
+mod elements;
 mod expiry;
 mod function;
 mod geo;

@@ -1,7 +1,7 @@
 //! Sets. What combines several is in `set_algebra`.
 
 use crate::base::bytes::Bytes;
-use crate::base::number::{format_uint, parse_int};
+use crate::base::number::parse_int;
 use crate::command;
 use crate::data::list::Item;
 use crate::data::set::Set;
@@ -10,8 +10,7 @@ use crate::keyspace::Event;
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
-use super::hash::draw_count;
-use super::key::{Wanted, scan_cursor};
+use super::elements::{Draw, scan_in};
 
 pub const SET_FAMILY: Family = Family {
     name: "set",
@@ -89,13 +88,7 @@ fn srem(call: &mut Call<'_>) -> Result {
     };
     let removed = call.args.from(2).iter().filter(|member| set.remove(member)).count();
     let left = set.len();
-    if removed > 0 {
-        call.db.touch(key, Event::set("srem"));
-        call.db.effects.count(removed as u64 - 1);
-        if left == 0 {
-            call.db.remove_emptied(key);
-        }
-    }
+    call.db.shrank(key, Event::set("srem"), removed, left);
     call.reply.len(removed);
     Ok(())
 }
@@ -248,10 +241,7 @@ fn pop_one(call: &mut Call<'_>) -> Result {
     set.draw(1, &mut call.shared.random, |member| popped = Bytes::from(member));
     set.remove(&popped);
     let left = set.len();
-    call.db.touch(key, Event::set("spop"));
-    if left == 0 {
-        call.db.remove_emptied(key);
-    }
+    call.db.shrank(key, Event::set("spop"), 1, left);
     call.db.log_as(&[b"SREM", key, &popped]);
     call.reply.bulk(&popped);
     Ok(())
@@ -274,13 +264,11 @@ fn pop_several(call: &mut Call<'_>) -> Result {
     }
     let mut popped = Vec::with_capacity(count.min(set.len()));
     set.sample(count, &mut call.shared.random, |member| popped.push(Bytes::from(member)));
-    let all = popped.len() == set.len();
+    let left = set.len() - popped.len();
     call.reply.set(popped.len());
     popped.iter().for_each(|member| call.reply.bulk(member));
-    call.db.touch(key, Event::set("spop"));
-    call.db.effects.count(popped.len() as u64 - 1);
-    if all {
-        call.db.remove_emptied(key);
+    call.db.shrank(key, Event::set("spop"), popped.len(), left);
+    if left == 0 {
         call.db.log_as(&[b"DEL", key]);
         return Ok(());
     }
@@ -318,29 +306,22 @@ command! {
 }
 
 fn srandmember(call: &mut Call<'_>) -> Result {
-    let key = call.args.at(1);
-    if call.args.len() == 2 {
-        match call.db.read::<Set>(key)? {
-            Some(set) => set.draw(1, &mut call.shared.random, |member| call.reply.bulk(member)),
-            None => call.reply.null(),
-        }
-        return Ok(());
-    }
     if call.args.len() > 3 {
         return Err(Error::Syntax);
     }
-    let count = draw_count(call.args.at(2))?;
-    let Some(set) = call.db.read::<Set>(key)? else {
-        call.reply.array(0);
-        return Ok(());
-    };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    if count < 0 {
-        call.reply.array(wanted);
-        set.draw(wanted, &mut call.shared.random, |member| call.reply.bulk(member));
-    } else {
-        call.reply.array(wanted.min(set.len()));
-        set.sample(wanted, &mut call.shared.random, |member| call.reply.bulk(member));
+    let draw = Draw::read(call.args, "")?;
+    let set = call.db.read::<Set>(call.args.at(1))?;
+    let random = &mut call.shared.random;
+    match (set, draw) {
+        (None, None) => call.reply.null(),
+        (None, Some(_)) => call.reply.array(0),
+        (Some(set), None) => set.draw(1, random, |member| call.reply.bulk(member)),
+        (Some(set), Some(draw)) => {
+            let n = draw.of(set.len());
+            call.reply.array(n);
+            let show = |member: &[u8]| call.reply.bulk(member);
+            if draw.repeats { set.draw(n, random, show) } else { set.sample(n, random, show) }
+        }
     }
     Ok(())
 }
@@ -378,10 +359,7 @@ fn smove(call: &mut Call<'_>) -> Result {
         let set = call.db.write::<Set>(source)?.expect("it was just found");
         set.remove(member);
         let left = set.len();
-        call.db.touch(source, Event::set("srem"));
-        if left == 0 {
-            call.db.remove_emptied(source);
-        }
+        call.db.shrank(source, Event::set("srem"), 1, left);
         if call.db.write_or_new::<Set>(destination)?.insert(member, &limits) {
             call.db.touch(destination, Event::set("sadd"));
         }
@@ -411,26 +389,7 @@ command! {
 }
 
 fn sscan(call: &mut Call<'_>) -> Result {
-    let args = call.args;
-    let cursor = scan_cursor(args.at(2))?;
-    // As in Redis, nobody looks at the options if there is no such key.
-    let Some(set) = call.db.read::<Set>(args.at(1))? else {
-        call.reply.array(2);
-        call.reply.bulk(b"0");
-        call.reply.array(0);
-        return Ok(());
-    };
-    let wanted = Wanted::read(args, 3)?;
-    call.reply.array(2);
-    let mark = call.reply.mark();
-    let mut count = 0;
-    let next = set.scan(cursor, wanted.count, |member| {
-        if wanted.matches(member) {
-            call.reply.bulk(member);
-            count += 1;
-        }
-    });
-    call.reply.end_array(mark, count);
-    call.reply.insert_bulk(mark, &format_uint(next));
-    Ok(())
+    scan_in::<Set>(call, |set, step| {
+        set.scan(step.cursor, step.wanted.count, |member| step.meet(member, None))
+    })
 }

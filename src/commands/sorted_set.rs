@@ -3,17 +3,17 @@
 
 use std::ops::Range;
 
-use crate::base::number::{format_int, format_uint};
+use crate::base::number::format_int;
 use crate::base::random::Random;
 use crate::command;
 use crate::data::list::Side;
 use crate::data::sorted_set::{Members, SortedSet};
 use crate::engine::{Call, Family};
-use crate::keyspace::{Db, Event};
-use crate::resp::{Args, Error, Options, Protocol, Reply, Result};
+use crate::keyspace::Event;
+use crate::resp::{Args, Error, Options, Reply, Result};
 use crate::spec::Categories;
 
-use super::key;
+use super::elements::{Draw, begin_element, begin_elements, scan_in};
 use super::list::{Wanted, count, first_of};
 
 pub const SORTED_SET: Family = Family {
@@ -217,21 +217,9 @@ fn zrem(call: &mut Call<'_>) -> Result {
     };
     let removed = call.args.from(2).iter().filter(|member| set.remove(member).is_some()).count();
     let left = set.len();
-    removed_some(&mut call.db, key, "zrem", removed, left);
+    call.db.shrank(key, Event::sorted_set("zrem"), removed, left);
     call.reply.len(removed);
     Ok(())
-}
-
-/// Notes that `count` members were removed, and removes the key if there are none `left`.
-pub(super) fn removed_some(db: &mut Db<'_>, key: &[u8], event: &'static str, count: usize, left: usize) {
-    if count == 0 {
-        return;
-    }
-    db.touch(key, Event::sorted_set(event));
-    db.effects.count(count as u64 - 1);
-    if left == 0 {
-        db.remove_emptied(key);
-    }
 }
 
 command! {
@@ -474,7 +462,7 @@ fn pop(call: &mut Call<'_>, side: Side) -> Result {
     let count = ranks.len();
     set.remove_range(ranks);
     let left = set.len();
-    removed_some(&mut call.db, key, pop_event(side), count, left);
+    call.db.shrank(key, pop_event(side), count, left);
     Ok(())
 }
 
@@ -487,11 +475,11 @@ fn end(set: &SortedSet, side: Side, count: usize) -> Range<usize> {
     }
 }
 
-pub(super) fn pop_event(side: Side) -> &'static str {
-    match side {
+pub(super) fn pop_event(side: Side) -> Event {
+    Event::sorted_set(match side {
         Side::Head => "zpopmin",
         Side::Tail => "zpopmax",
-    }
+    })
 }
 
 /// Returns the name of the command that pops from an end.
@@ -504,21 +492,12 @@ pub(super) fn pop_name(side: Side) -> &'static [u8] {
 
 /// Writes members with their scores or without, in an array: flat in RESP2, of pairs in RESP3.
 pub(super) fn write_members(reply: &mut Reply<'_>, members: Members<'_>, with_scores: bool) {
-    begin_members(reply, members.len(), with_scores);
+    begin_elements(reply, members.len(), with_scores);
     members.for_each(|(member, score)| write_member(reply, &member, with_scores.then_some(score)));
 }
 
-/// Begins the array of `count` members for [`write_member`].
-pub(super) fn begin_members(reply: &mut Reply<'_>, count: usize, with_scores: bool) {
-    let flat = with_scores && reply.protocol() == Protocol::Resp2;
-    reply.array(if flat { 2 * count } else { count });
-}
-
 pub(super) fn write_member(reply: &mut Reply<'_>, member: &[u8], score: Option<f64>) {
-    if score.is_some() && reply.protocol() == Protocol::Resp3 {
-        reply.array(2);
-    }
-    reply.bulk(member);
+    begin_element(reply, member, score.is_some());
     if let Some(score) = score {
         reply.double(score);
     }
@@ -576,7 +555,7 @@ pub(super) fn pop_wanted(call: &mut Call<'_>, wanted: &Wanted) -> Result<bool> {
     }
     set.remove_range(ranks);
     let left = set.len();
-    removed_some(&mut call.db, key, pop_event(wanted.side), count, left);
+    call.db.shrank(key, pop_event(wanted.side), count, left);
     call.db.log_as(&[pop_name(wanted.side), key, &format_int(count as i64)]);
     Ok(true)
 }
@@ -607,53 +586,37 @@ command! {
 }
 
 fn zrandmember(call: &mut Call<'_>) -> Result {
-    let key = call.args.at(1);
-    if call.args.len() > 2 {
-        return several_random(call, key);
+    let draw = Draw::read(call.args, "WITHSCORES")?;
+    let set = call.db.read::<SortedSet>(call.args.at(1))?;
+    let (random, reply) = (&mut call.shared.random, &mut call.reply);
+    match (set, draw) {
+        (None, None) => reply.null(),
+        (None, Some(_)) => reply.array(0),
+        (Some(set), None) => {
+            let (member, _) =
+                set.nth(random.below(set.len() as u64) as usize).expect("a key never holds an empty set");
+            reply.bulk(&member);
+        }
+        (Some(set), Some(draw)) => write_random(reply, set, &draw, random),
     }
-    let random = &mut call.shared.random;
-    let set = call.db.read::<SortedSet>(key)?;
-    let member = set.and_then(|set| set.nth(random.below(set.len() as u64) as usize));
-    call.reply.bulk_or_null(member.as_ref().map(|(member, _)| &**member));
     Ok(())
 }
 
-fn several_random(call: &mut Call<'_>, key: &[u8]) -> Result {
-    let count = call.args.int(2)?;
-    if count == i64::MIN {
-        return Err(Error::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    let with_scores = match call.args.len() {
-        3 => false,
-        4 if call.args.is(3, "WITHSCORES") => true,
-        _ => return Err(Error::Syntax),
-    };
-    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::Text("ERR value is out of range"));
-    }
-    let (random, reply) = (&mut call.shared.random, &mut call.reply);
-    let Some(set) = call.db.read::<SortedSet>(key)? else {
-        reply.array(0);
-        return Ok(());
-    };
-    let len = set.len();
-    let most = count.unsigned_abs() as usize;
-    begin_members(reply, if count < 0 { most } else { most.min(len) }, with_scores);
+fn write_random(reply: &mut Reply<'_>, set: &SortedSet, draw: &Draw, random: &mut Random) {
+    let (n, len) = (draw.of(set.len()), set.len());
+    begin_elements(reply, n, draw.with_values);
     let mut write = |rank: usize| {
         let (member, score) = set.nth(rank).expect("the rank is below the length");
-        write_member(reply, &member, with_scores.then_some(score));
+        write_member(reply, &member, draw.with_values.then_some(score));
     };
-    if count < 0 {
-        (0..most).for_each(|_| write(random.below(len as u64) as usize));
-    } else if most >= len {
+    if draw.repeats {
+        (0..n).for_each(|_| write(random.below(len as u64) as usize));
+    } else if n == len {
         // All of them come the last one first, as in Redis.
         (0..len).rev().for_each(write);
     } else {
-        distinct(most, len, random).into_iter().for_each(write);
+        distinct(n, len, random).into_iter().for_each(write);
     }
-    Ok(())
 }
 
 /// Draws so many different ranks below a length that is greater.
@@ -698,23 +661,7 @@ command! {
 }
 
 fn zscan(call: &mut Call<'_>) -> Result {
-    let cursor = key::scan_cursor(call.args.at(2))?;
-    call.reply.array(2);
-    let mark = call.reply.mark();
-    let mut count = 0;
-    let mut next = 0;
-    // As in Redis, options that can't be are no error for a key that is not there.
-    if let Some(set) = call.db.read::<SortedSet>(call.args.at(1))? {
-        let wanted = key::Wanted::read(call.args, 3)?;
-        next = set.scan(cursor, wanted.count, &mut |member, score| {
-            if wanted.matches(member) {
-                call.reply.bulk(member);
-                call.reply.bulk(score);
-                count += 2;
-            }
-        });
-    }
-    call.reply.end_array(mark, count);
-    call.reply.insert_bulk(mark, &format_uint(next));
-    Ok(())
+    scan_in::<SortedSet>(call, |set, step| {
+        set.scan(step.cursor, step.wanted.count, &mut |member, score| step.meet(member, Some(score)))
+    })
 }

@@ -9,7 +9,7 @@ use crate::resp::Result;
 use crate::spec::Categories;
 
 use super::list::{Wanted, first_of};
-use super::sorted_set::{ENDS, pop_event, pop_name, pop_wanted, removed_some};
+use super::sorted_set::{ENDS, pop_event, pop_name, pop_wanted};
 
 pub const SORTED_SET_BLOCKING: Family = Family {
     name: "sorted-set",
@@ -86,7 +86,7 @@ fn pop(call: &mut Call<'_>, side: Side) -> Result {
     call.reply.double(score);
     set.remove_range(rank..rank + 1);
     let left = set.len();
-    removed_some(&mut call.db, key, pop_event(side), 1, left);
+    call.db.shrank(key, pop_event(side), 1, left);
     call.db.log_as(&[pop_name(side), key]);
     Ok(())
 }

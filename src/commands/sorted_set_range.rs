@@ -13,7 +13,7 @@ use crate::keyspace::{Event, Expiry};
 use crate::resp::{Args, Error, Result};
 use crate::spec::Categories;
 
-use super::sorted_set::{removed_some, write_members};
+use super::sorted_set::write_members;
 
 pub const SORTED_SET_RANGE: Family = Family {
     name: "sorted-set",
@@ -570,7 +570,7 @@ fn remove(call: &mut Call<'_>, order: Order, event: &'static str) -> Result {
     let count = ranks.len();
     set.remove_range(ranks);
     let left = set.len();
-    removed_some(&mut call.db, key, event, count, left);
+    call.db.shrank(key, Event::sorted_set(event), count, left);
     call.reply.len(count);
     Ok(())
 }

@@ -216,6 +216,18 @@ impl<'a> Db<'a> {
         }
     }
 
+    /// Notes that a collection has lost `removed` elements, if that is any, and removes its key if there are none `left`.
+    pub fn shrank(&mut self, key: &[u8], event: Event, removed: usize, left: usize) {
+        if removed == 0 {
+            return;
+        }
+        self.touch(key, event);
+        self.effects.count(removed as u64 - 1);
+        if left == 0 {
+            self.remove_emptied(key);
+        }
+    }
+
     /// Removes a key whose collection has lost its last element, which the caller has touched it for; notes `del`.
     pub fn remove_emptied(&mut self, key: &[u8]) {
         self.remove(key);
