@@ -167,9 +167,8 @@ impl Call<'_> {
     }
 
     /// Waits for the end of a pause; then the call runs as if it came only then.
-    pub(super) fn wait_for_pause(&mut self) {
-        self.wait(On::Pause, None, Nothing::Null);
-        self.shared.pause.join(self.session.id);
+    pub(super) fn wait_for_turn(&mut self) {
+        self.wait(On::Turn, None, Nothing::Null);
     }
 
     fn wait(&mut self, on: On, until: Option<Time>, nothing: Nothing) {

@@ -63,9 +63,7 @@ impl Engine {
                         }
                     }
                     self.run(&mut client, args, now);
-                    if self.shared.busy.is_none()
-                        && (!self.effects.is_settled() || self.shared.pause.has_left_overs())
-                    {
+                    if self.shared.busy.is_none() && (!self.effects.is_settled() || self.has_postponed()) {
                         self.shared.clients.check_in(client);
                         self.settle(now);
                         self.shared.measure.begin();
@@ -119,7 +117,7 @@ impl Engine {
             self.shared.requests.push(Request::Close(from));
         }
         self.shared.clients.check_in(client);
-        if self.shared.busy.is_none() && (!self.effects.is_settled() || self.shared.pause.has_left_overs()) {
+        if self.shared.busy.is_none() && (!self.effects.is_settled() || self.has_postponed()) {
             self.settle(now);
         }
     }
@@ -155,7 +153,6 @@ impl Engine {
         let session = &mut client.session;
         if let Some(waiting) = session.waiting.take() {
             self.shared.waits.leave(id, &waiting);
-            self.shared.pause.leave(id);
         }
         self.shared.monitors.retain(|other| *other != id);
         self.shared.watches.unwatch(session);

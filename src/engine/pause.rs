@@ -1,7 +1,6 @@
 //! CLIENT PAUSE: calls wait until it is over.
 
 use crate::base::time::Time;
-use crate::resp::SessionId;
 use crate::spec::{Flags, Spec};
 
 use super::Engine;
@@ -17,12 +16,10 @@ pub enum Scope {
     All,
 }
 
-/// Whether calls wait, and who does.
+/// Whether calls wait.
 #[derive(Default)]
 pub struct Pause {
     current: Option<(Scope, Time)>,
-    /// Whose calls wait, in the order in which they came.
-    waiting: Vec<SessionId>,
 }
 
 impl Pause {
@@ -42,22 +39,8 @@ impl Pause {
         self.current.is_some()
     }
 
-    /// Returns whether calls waited for a pause that is over.
-    #[inline]
-    pub fn has_left_overs(&self) -> bool {
-        self.current.is_none() && !self.waiting.is_empty()
-    }
-
     pub fn deadline(&self) -> Option<Time> {
         self.current.map(|(_, end)| end)
-    }
-
-    pub fn join(&mut self, id: SessionId) {
-        self.waiting.push(id);
-    }
-
-    pub fn leave(&mut self, id: SessionId) {
-        self.waiting.retain(|other| *other != id);
     }
 
     /// Returns whether a call of a command with these flags waits.
@@ -79,7 +62,7 @@ impl Call<'_> {
         let queued = if spec.name == "EXEC" { queued_flags(self.shared, self.session) } else { Flags::NONE };
         let waits = self.shared.pause.holds(own | queued, self.db.now);
         if waits {
-            self.wait_for_pause();
+            self.wait_for_turn();
         }
         waits
     }
@@ -109,27 +92,6 @@ impl Engine {
         if self.shared.pause.deadline().is_some_and(|end| end <= now) {
             self.shared.pause.end();
             self.keyspace.holds_expiry = false;
-        }
-    }
-
-    /// Runs the calls that waited for a pause that is over.
-    pub(super) fn resume_paused(&mut self, now: Time) {
-        while self.shared.pause.has_left_overs() {
-            let id = self.shared.pause.waiting.remove(0);
-            let Some(mut client) = self.shared.clients.check_out(id) else { continue };
-            let Some(waiting) = client.session.waiting.take() else {
-                self.shared.clients.check_in(client);
-                continue;
-            };
-            self.shared.waits.leave(id, &waiting);
-            self.run(&mut client, waiting.args.as_args(), now);
-            if client.session.closing {
-                self.shared.requests.push(super::Request::Close(id));
-            } else if client.session.waiting.is_none() {
-                self.shared.requests.ask_for_rest(&client.session);
-            }
-            self.shared.clients.check_in(client);
-            self.settle_unit(now);
         }
     }
 }

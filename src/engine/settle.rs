@@ -6,6 +6,7 @@ use crate::keyspace::{Classes, Db, Event, Happening};
 use crate::resp::{Protocol, Reply, SessionId};
 
 use super::Engine;
+use super::request::Request;
 use super::session::Turn;
 use super::tracking::Due;
 
@@ -13,10 +14,12 @@ impl Engine {
     /// Ends the unit: its log is framed, the others are told, and whoever waited is served, each as a unit of its own.
     pub(super) fn settle(&mut self, now: Time) {
         self.settle_unit(now);
-        self.resume_paused(now);
+        if self.has_postponed() {
+            self.run_postponed(now);
+        }
     }
 
-    /// Does what [`Engine::settle`] does, but for calls that waited for the end of a pause.
+    /// Does what [`Engine::settle`] does, but for calls that were postponed.
     pub(super) fn settle_unit(&mut self, now: Time) {
         let now = self.shared.asleep_until.take().map_or(now, |until| until.max(now));
         let mut ready = Vec::new();
@@ -24,6 +27,38 @@ impl Engine {
         while !ready.is_empty() {
             for (db, key) in std::mem::take(&mut ready) {
                 self.serve(db, &key, now, &mut ready);
+            }
+        }
+    }
+
+    /// Returns whether there are calls that were postponed, and nothing that postpones them now.
+    #[inline]
+    pub(super) fn has_postponed(&self) -> bool {
+        !self.shared.waits.turns().is_empty() && self.shared.busy.is_none() && !self.shared.pause.is_on()
+    }
+
+    /// Begins the calls that were postponed, first come first, each as a unit of its own. What postpones some of them
+    /// still, or again, does so in the same order.
+    pub(super) fn run_postponed(&mut self, now: Time) {
+        for id in self.shared.waits.turns().to_vec() {
+            if self.shared.busy.is_some() {
+                return;
+            }
+            self.make_room(now);
+            let Some(mut client) = self.shared.clients.check_out(id) else { continue };
+            if let Some(waiting) = client.session.waiting.take() {
+                self.shared.waits.leave(id, &waiting);
+                self.shared.measure.begin();
+                self.run(&mut client, waiting.args.as_args(), now);
+            }
+            if client.session.closing {
+                self.shared.requests.push(Request::Close(id));
+            } else if client.session.waiting.is_none() {
+                self.shared.requests.ask_for_rest(&client.session);
+            }
+            self.shared.clients.check_in(client);
+            if self.shared.busy.is_none() {
+                self.settle_unit(now);
             }
         }
     }

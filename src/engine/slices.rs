@@ -56,30 +56,13 @@ impl Engine {
         }
         let gone = self.shared.busy.take().is_some_and(|busy| busy.gone);
         if !self.effects.is_settled() {
-            self.settle(now);
+            self.settle_unit(now);
         }
         if gone {
             self.disconnect(id, now);
         }
-        self.run_deferred(now);
+        self.run_postponed(now);
         self.ask_for_rests();
-    }
-
-    /// Runs what was kept, first come first.
-    fn run_deferred(&mut self, now: Time) {
-        let is_deferred =
-            |client: &&Client| client.session.waiting.as_ref().is_some_and(|waiting| waiting.on == On::Turn);
-        let ids: Vec<SessionId> =
-            self.shared.clients.iter().filter(is_deferred).map(|client| client.session.id).collect();
-        for id in ids {
-            if self.shared.busy.is_some() {
-                return;
-            }
-            let waiting = self.shared.clients.get_mut(id).and_then(|client| client.session.waiting.take());
-            let Some(waiting) = waiting else { continue };
-            self.shared.waits.leave(id, &waiting);
-            self.execute(id, waiting.args.as_args(), now);
-        }
     }
 
     /// Has every client's input read on.

@@ -22,8 +22,8 @@ impl Engine {
             return self.slice(now);
         }
         self.end_pause(now);
-        if self.shared.pause.has_left_overs() {
-            self.resume_paused(now);
+        if self.has_postponed() {
+            self.run_postponed(now);
         }
         self.make_room(now);
         self.evict_clients();

@@ -29,11 +29,9 @@ pub enum On {
     Host(RequestId),
     /// Replicas, or the log, have got as far: WAIT.
     Replicas,
-    /// CLIENT PAUSE is over; then the call begins.
-    Pause,
     /// Its script goes on.
     Slice,
-    /// Another client's script ends.
+    /// CLIENT PAUSE, or another client's script, is over. Then the call begins.
     Turn,
 }
 
@@ -68,6 +66,8 @@ pub struct Waits {
     /// Sorted.
     deadlines: Vec<(Time, SessionId)>,
     requests: Vec<(RequestId, SessionId)>,
+    /// Whose calls have not begun, in the order in which they came.
+    turns: Vec<SessionId>,
     waiting: usize,
     /// How many of those mind the loss of a key.
     minding_loss: usize,
@@ -75,7 +75,14 @@ pub struct Waits {
 
 impl Waits {
     pub fn new(key: HashKey) -> Self {
-        Self { lines: Index::new(key), deadlines: vec![], requests: vec![], waiting: 0, minding_loss: 0 }
+        Self {
+            lines: Index::new(key),
+            deadlines: vec![],
+            requests: vec![],
+            turns: vec![],
+            waiting: 0,
+            minding_loss: 0,
+        }
     }
 
     /// Puts a client at the end of every line that it waits in.
@@ -93,7 +100,8 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.push((*request, id)),
-            On::Replicas | On::Pause | On::Slice | On::Turn => {}
+            On::Turn => self.turns.push(id),
+            On::Replicas | On::Slice => {}
         }
     }
 
@@ -113,7 +121,8 @@ impl Waits {
                 }
             }
             On::Host(request) => self.requests.retain(|(other, _)| other != request),
-            On::Replicas | On::Pause | On::Slice | On::Turn => {}
+            On::Turn => self.turns.retain(|other| *other != id),
+            On::Replicas | On::Slice => {}
         }
     }
 
@@ -152,6 +161,11 @@ impl Waits {
 
     pub fn awaiting(&self, request: RequestId) -> Option<SessionId> {
         self.requests.iter().find(|(other, _)| *other == request).map(|(_, id)| *id)
+    }
+
+    /// Returns whose calls have not begun, first come first.
+    pub fn turns(&self) -> &[SessionId] {
+        &self.turns
     }
 
     /// Returns how many clients wait until a deadline.
