@@ -3,5 +3,6 @@
 pub mod aof;
 pub mod commands;
 pub mod layout;
+mod parts;
 pub mod rdb;
 pub mod ring;

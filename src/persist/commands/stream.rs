@@ -5,40 +5,17 @@ use crate::data::stream::{Order, Stream};
 use crate::data::stream_group::{Delivery, Group};
 use crate::data::stream_id::Id;
 
+use super::super::parts::{Full, Parts};
 use super::Out;
-
-/// There is no more room.
-struct Full;
-
-/// Counts parts: ones to be skipped, then ones that are written.
-struct Walk {
-    skipped: usize,
-    done: usize,
-}
-
-impl Walk {
-    /// Returns how many of the next parts are written already.
-    fn skip(&mut self, parts: usize) -> usize {
-        let count = parts.min(self.skipped);
-        self.skipped -= count;
-        self.done += count;
-        count
-    }
-
-    fn wrote(&mut self, out: &Out<'_>) -> Result<(), Full> {
-        self.done += 1;
-        if out.is_full() { Err(Full) } else { Ok(()) }
-    }
-}
 
 /// Writes the commands of a stream after the first `from` parts; returns how many are written then, if not all.
 pub(super) fn write(stream: &Stream, key: &[u8], from: usize, out: &mut Out<'_>) -> Option<usize> {
-    let mut walk = Walk { skipped: from, done: 0 };
-    write_parts(stream, key, &mut walk, out).err().map(|Full| walk.done)
+    let mut parts = Parts::new(from, out.limit);
+    write_parts(stream, key, &mut parts, out).err().map(|Full| parts.done())
 }
 
-fn write_parts(stream: &Stream, key: &[u8], walk: &mut Walk, out: &mut Out<'_>) -> Result<(), Full> {
-    let mut nodes = stream.nodes_after(walk.skip(stream.node_count())).map(|(id, _)| id).peekable();
+fn write_parts(stream: &Stream, key: &[u8], parts: &mut Parts, out: &mut Out<'_>) -> Result<(), Full> {
+    let mut nodes = stream.nodes_after(parts.skip(stream.node_count())).map(|(id, _)| id).peekable();
     while let Some(first) = nodes.next() {
         let last = nodes.peek().and_then(|next| next.previous()).unwrap_or(Id::MAX);
         for item in stream.range(first, last, Order::OldestFirst) {
@@ -49,9 +26,9 @@ fn write_parts(stream: &Stream, key: &[u8], walk: &mut Walk, out: &mut Out<'_>) 
                 out.arg(&value);
             }
         }
-        walk.wrote(out)?;
+        parts.wrote(out.bytes)?;
     }
-    if walk.skip(1) == 0 {
+    if parts.skip(1) == 0 {
         if stream.is_empty() {
             // An entry that goes at once leaves a stream; its id must be one that an entry can have.
             let id = stream.last().max(Id::new(0, 1));
@@ -60,26 +37,26 @@ fn write_parts(stream: &Stream, key: &[u8], walk: &mut Walk, out: &mut Out<'_>) 
         let (last, deleted) = (stream.last().text(), stream.max_deleted().text());
         let added = format_uint(stream.added());
         out.call(&[b"XSETID", key, &last, b"ENTRIESADDED", &added, b"MAXDELETEDID", &deleted]);
-        walk.wrote(out)?;
+        parts.wrote(out.bytes)?;
     }
-    stream.groups.iter().try_for_each(|group| write_group(group, key, walk, out))
+    stream.groups.iter().try_for_each(|group| write_group(group, key, parts, out))
 }
 
-fn write_group(group: &Group, key: &[u8], walk: &mut Walk, out: &mut Out<'_>) -> Result<(), Full> {
-    if walk.skip(1) == 0 {
+fn write_group(group: &Group, key: &[u8], parts: &mut Parts, out: &mut Out<'_>) -> Result<(), Full> {
+    if parts.skip(1) == 0 {
         let read = format_int(group.read.map_or(-1, |read| read as i64));
         out.call(&[b"XGROUP", b"CREATE", key, group.name(), &group.last.text(), b"ENTRIESREAD", &read]);
-        walk.wrote(out)?;
+        parts.wrote(out.bytes)?;
     }
     for consumer in group.consumers() {
-        if walk.skip(1) == 0 {
+        if parts.skip(1) == 0 {
             out.call(&[b"XGROUP", b"CREATECONSUMER", key, group.name(), consumer.name()]);
-            walk.wrote(out)?;
+            parts.wrote(out.bytes)?;
         }
     }
-    for (id, delivery) in group.pending().iter_after(walk.skip(group.pending().len())) {
+    for (id, delivery) in group.pending().iter_after(parts.skip(group.pending().len())) {
         write_claim(group, key, id, delivery, out);
-        walk.wrote(out)?;
+        parts.wrote(out.bytes)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::data::stream::Stream;
 use crate::data::stream_group::{ConsumerId, Delivery, Group};
 use crate::data::stream_id::Id;
 
+use super::super::parts::{Full, Parts};
 use super::build::Build;
 use super::input::{Input, Read};
 use super::output::{Encoder, write_len};
@@ -200,92 +201,71 @@ pub(super) fn save(
     if begun.is_none() {
         write_len(stream.node_count() as u64, out);
     }
-    let mut walk = Walk { skipped: begun.unwrap_or(0), done: 0, limit };
-    save_parts(stream, &mut walk, encoder, out).err().map(|Full| walk.done)
-}
-
-/// The limit is reached.
-struct Full;
-
-/// Counts parts: ones to be skipped, then ones that are written.
-struct Walk {
-    skipped: usize,
-    done: usize,
-    limit: usize,
-}
-
-impl Walk {
-    /// Returns how many of the next parts are written already.
-    fn skip(&mut self, parts: usize) -> usize {
-        let count = parts.min(self.skipped);
-        self.skipped -= count;
-        self.done += count;
-        count
-    }
-
-    /// Counts a part that was just written.
-    fn wrote(&mut self, out: &[u8]) -> Result<(), Full> {
-        self.done += 1;
-        if out.len() < self.limit { Ok(()) } else { Err(Full) }
-    }
+    let mut parts = Parts::new(begun.unwrap_or(0), limit);
+    save_parts(stream, &mut parts, encoder, out).err().map(|Full| parts.done())
 }
 
 fn save_parts(
     stream: &Stream,
-    walk: &mut Walk,
+    parts: &mut Parts,
     encoder: &mut Encoder,
     out: &mut Vec<u8>,
 ) -> Result<(), Full> {
-    for (id, pack) in stream.nodes_after(walk.skip(stream.node_count())) {
+    for (id, pack) in stream.nodes_after(parts.skip(stream.node_count())) {
         encoder.string(&id.to_bytes(), out);
         encoder.string(pack, out);
-        walk.wrote(out)?;
+        parts.wrote(out)?;
     }
-    if walk.skip(1) == 0 {
+    if parts.skip(1) == 0 {
         write_len(stream.len(), out);
         for id in [stream.last(), stream.first(), stream.max_deleted()] {
             write_id(id, out);
         }
         write_len(stream.added(), out);
         write_len(stream.groups.len() as u64, out);
-        walk.wrote(out)?;
+        parts.wrote(out)?;
     }
     for group in stream.groups.iter() {
-        save_group(group, walk, encoder, out)?;
+        save_group(group, parts, encoder, out)?;
     }
     Ok(())
 }
 
-fn save_group(group: &Group, walk: &mut Walk, encoder: &mut Encoder, out: &mut Vec<u8>) -> Result<(), Full> {
+fn save_group(
+    group: &Group,
+    parts: &mut Parts,
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+) -> Result<(), Full> {
     let pending = group.pending();
-    if walk.skip(1) == 0 {
+    if parts.skip(1) == 0 {
         encoder.string(group.name(), out);
         write_id(group.last, out);
         write_len(group.read.unwrap_or(UNKNOWN), out);
         write_len(pending.len() as u64, out);
-        walk.wrote(out)?;
+        parts.wrote(out)?;
     }
-    for (id, delivery) in pending.iter_after(walk.skip(pending.len())) {
+    for (id, delivery) in pending.iter_after(parts.skip(pending.len())) {
         out.extend_from_slice(&id.to_bytes());
         out.extend_from_slice(&delivery.at_ms.to_le_bytes());
         write_len(delivery.count, out);
-        walk.wrote(out)?;
+        parts.wrote(out)?;
     }
-    if walk.skip(1) == 0 {
+    if parts.skip(1) == 0 {
         write_len(group.consumers().len() as u64, out);
-        walk.wrote(out)?;
+        parts.wrote(out)?;
     }
     for consumer in group.consumers() {
         let pending = consumer.pending();
-        if walk.skip(1) == 0 {
+        if parts.skip(1) == 0 {
             encoder.string(consumer.name(), out);
             out.extend_from_slice(&consumer.seen_ms.to_le_bytes());
             write_len(pending.len() as u64, out);
-            walk.wrote(out)?;
+            parts.wrote(out)?;
         }
-        for (id, ()) in pending.iter_after(walk.skip(pending.len())) {
+        for (id, ()) in pending.iter_after(parts.skip(pending.len())) {
             out.extend_from_slice(&id.to_bytes());
-            walk.wrote(out)?;
+            parts.wrote(out)?;
         }
     }
     Ok(())
