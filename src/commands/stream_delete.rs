@@ -14,13 +14,26 @@ use super::stream_args::id;
 pub const STREAM_DELETE: Family =
     Family { name: "stream", category: Categories::STREAM, commands: &[&XACKDEL, &XDELEX] };
 
-/// What becomes of an entry, as the reply says it.
+/// What becomes of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    Missing = -1,
-    Deleted = 1,
+    Missing,
+    Deleted,
+    /// It was deleted before, and pending until now.
+    Released,
     /// A group has yet to acknowledge it.
-    Needed = 2,
+    Needed,
+}
+
+impl Outcome {
+    /// Returns how the reply says it.
+    fn code(self) -> i64 {
+        match self {
+            Outcome::Missing => -1,
+            Outcome::Deleted | Outcome::Released => 1,
+            Outcome::Needed => 2,
+        }
+    }
 }
 
 /// What is asked for.
@@ -124,18 +137,27 @@ command! {
 }
 
 fn xdelex(call: &mut Call<'_>) -> Result {
-    let (args, key) = (call.args, call.args.at(1));
-    let deletion = Deletion::read(args, 2)?;
+    let deletion = Deletion::read(call.args, 2)?;
+    delete_each(call, &deletion, |stream, id, released| deletion.delete(stream, id, released))
+}
+
+/// Replies with what became of each id; `delete` counts entries that are no longer pending, too.
+fn delete_each(
+    call: &mut Call<'_>,
+    deletion: &Deletion,
+    mut delete: impl FnMut(&mut Stream, Id, &mut u64) -> Outcome,
+) -> Result {
+    let args = call.args;
     call.reply.array(deletion.count);
-    let (mut deleted, mut released) = (0, 0);
-    let Some(stream) = call.db.write::<Stream>(key)? else {
-        deletion.ids(args).for_each(|_| call.reply.int(Outcome::Missing as i64));
+    let Some(stream) = call.db.write::<Stream>(args.at(1))? else {
+        deletion.ids(args).for_each(|_| call.reply.int(Outcome::Missing.code()));
         return Ok(());
     };
+    let (mut deleted, mut released) = (0, 0);
     for id in deletion.ids(args) {
-        let outcome = deletion.delete(stream, id, &mut released);
+        let outcome = delete(stream, id, &mut released);
         deleted += u64::from(outcome == Outcome::Deleted);
-        call.reply.int(outcome as i64);
+        call.reply.int(outcome.code());
     }
     note(call, deleted, released);
     Ok(())
@@ -181,25 +203,16 @@ command! {
 }
 
 fn xackdel(call: &mut Call<'_>) -> Result {
-    let (args, key, name) = (call.args, call.args.at(1), call.args.at(2));
-    let deletion = Deletion::read(args, 3)?;
-    call.reply.array(deletion.count);
-    let (mut deleted, mut released) = (0, 0);
-    let Some(stream) = call.db.write::<Stream>(key)? else {
-        deletion.ids(args).for_each(|_| call.reply.int(Outcome::Missing as i64));
-        return Ok(());
-    };
-    for id in deletion.ids(args) {
+    let deletion = Deletion::read(call.args, 3)?;
+    let name = call.args.at(2);
+    delete_each(call, &deletion, |stream, id, released| {
         if !stream.groups.get_mut(name).is_some_and(|group| group.acknowledge(id)) {
-            call.reply.int(Outcome::Missing as i64);
-            continue;
+            return Outcome::Missing;
         }
-        released += 1;
-        let outcome = deletion.delete(stream, id, &mut released);
-        deleted += u64::from(outcome == Outcome::Deleted);
-        // What was pending and is in the stream no more was deleted already.
-        call.reply.int(if outcome == Outcome::Missing { 1 } else { outcome as i64 });
-    }
-    note(call, deleted, released);
-    Ok(())
+        *released += 1;
+        match deletion.delete(stream, id, released) {
+            Outcome::Missing => Outcome::Released,
+            other => other,
+        }
+    })
 }
