@@ -138,13 +138,15 @@ pub struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    fn new(text: &[u8]) -> Self {
+    /// Returns a copy of a text of at most `N` bytes.
+    pub fn new(text: &[u8]) -> Self {
         let mut bytes = [0; N];
         bytes[..text.len()].copy_from_slice(text);
         Self { len: text.len() as u8, bytes }
     }
 
-    fn push(&mut self, more: &[u8]) {
+    /// Appends a text that there is room for.
+    pub fn push(&mut self, more: &[u8]) {
         let len = usize::from(self.len);
         self.bytes[len..len + more.len()].copy_from_slice(more);
         self.len += more.len() as u8;

@@ -1,6 +1,6 @@
 //! The ids of a stream's entries.
 
-use std::ops::Deref;
+use crate::base::number::Text;
 
 /// A moment in milliseconds, and a number that tells entries of the same moment apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -45,40 +45,17 @@ impl Id {
     }
 
     /// Prints the id: `1526919030474-55`.
-    pub fn text(self) -> IdText {
+    pub fn text(self) -> Text<41> {
         self.joined(b'-')
     }
 
     /// Prints the id with another byte between its halves.
-    pub fn joined(self, between: u8) -> IdText {
-        let mut text = IdText { bytes: [0; 41], len: 0 };
+    pub fn joined(self, between: u8) -> Text<41> {
+        let mut text = Text::new(b"");
         text.push(itoa::Buffer::new().format(self.ms).as_bytes());
         text.push(&[between]);
         text.push(itoa::Buffer::new().format(self.seq).as_bytes());
         text
-    }
-}
-
-/// A printed id.
-#[derive(Clone, Copy)]
-pub struct IdText {
-    bytes: [u8; 41],
-    len: u8,
-}
-
-impl IdText {
-    fn push(&mut self, more: &[u8]) {
-        let len = usize::from(self.len);
-        self.bytes[len..len + more.len()].copy_from_slice(more);
-        self.len += more.len() as u8;
-    }
-}
-
-impl Deref for IdText {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
     }
 }
 

@@ -1,8 +1,6 @@
 //! Numbers as text, as C's `strtod` reads them and its `printf` prints them with `%.14g`.
 
-use std::ops::Deref;
-
-use crate::base::number;
+use crate::base::number::{self, Text};
 
 /// Reads a number with spaces around it; what follows a zero byte is ignored.
 pub(super) fn parse(text: &[u8]) -> Option<f64> {
@@ -83,30 +81,8 @@ fn out_of_range(text: &[u8]) -> Option<f64> {
     Some(if first > 0 { f64::INFINITY } else { 0.0 })
 }
 
-/// A printed number.
-pub(super) struct Text {
-    bytes: [u8; 24],
-    len: u8,
-}
-
-impl Text {
-    fn new(text: &[u8]) -> Self {
-        let mut bytes = [0; 24];
-        bytes[..text.len()].copy_from_slice(text);
-        Self { bytes, len: text.len() as u8 }
-    }
-}
-
-impl Deref for Text {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-}
-
 /// Prints a number as `tostring` does.
-pub(super) fn format(number: f64) -> Text {
+pub(super) fn format(number: f64) -> Text<24> {
     let integer = number as i64;
     let is_zero = integer == 0 && number.is_sign_negative();
     if integer as f64 == number && integer.unsigned_abs() < 100_000_000_000_000 && !is_zero {
@@ -115,5 +91,5 @@ pub(super) fn format(number: f64) -> Text {
     if number.is_nan() && number.is_sign_negative() {
         return Text::new(b"-nan");
     }
-    Text::new(&number::format_significant(number, 14))
+    number::format_significant(number, 14)
 }
