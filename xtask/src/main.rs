@@ -20,7 +20,7 @@ cargo xtask COMMAND
 
   play [--port N]            builds everything and serves the playground on 127.0.0.1
   test [--long] [--only A,B] runs what CI runs; --only names stages, --long raises the tests' counts
-  conformance [--wasm] [--update] [UNIT…]
+  conformance [--wasm|--spawn] [--update] [UNIT…]
                              runs the suite of Redis; --update rewrites the list of what does not pass
   pack                       builds the npm package: target/npm, and the tarball in target/pack
   bench [--quick] [--only A] prints the README's figures: ratios to redis-server and to JS libraries

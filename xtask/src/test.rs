@@ -52,8 +52,9 @@ const STAGES: &[Stage] = &[
     Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
-    Stage { name: "conformance", needs: &["server"], run: |_| judged(Host::Native) },
-    Stage { name: "conformance-wasm", needs: &["package"], run: |_| judged(Host::Wasm) },
+    Stage { name: "conformance", needs: &["server"], run: |options| judged(Host::Native, options) },
+    Stage { name: "conformance-wasm", needs: &["package"], run: |options| judged(Host::Wasm, options) },
+    Stage { name: "conformance-spawn", needs: &["server"], run: |options| judged(Host::Spawn, options) },
 ];
 
 const NATIVE: &[&str] = &["--workspace", "--all-targets", "--all-features"];
@@ -110,8 +111,8 @@ fn one(result: Result<()>) -> Result<Tally> {
     result.map(|()| Tally { passed: 1, failed: 0 })
 }
 
-fn judged(host: Host) -> Result<Tally> {
-    conformance::stage(host).map(|score| Tally { passed: score.passed, failed: score.failed })
+fn judged(host: Host, options: &Options) -> Result<Tally> {
+    conformance::stage(host, options.flag).map(|score| Tally { passed: score.passed, failed: score.failed })
 }
 
 fn clippy(args: &[&str]) -> Result<Tally> {

@@ -99,10 +99,10 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     if config.daemonize {
         return Err("daemonize is not supported: let a service manager run it, or a shell's &.".into());
     }
-    announce(&config, log);
+    announce(log);
     memory::count_as_loop();
     facts::allow_connections(&config, log);
-    let unixsocket = config.unixsocket.clone();
+    let (port, unixsocket) = (config.port.get(), config.unixsocket.clone());
     let has_tcp =
         [config.port.get(), config.tls_port.get(), config.ws_port.get()].iter().any(|port| *port > 0);
     let mut server = Server::new(config, sources.test_clock, log.clone())?;
@@ -110,6 +110,8 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     server.heed_signals()?;
     server.read_users()?;
     server.listen()?;
+    // Whoever reads the log for this takes the port for ours.
+    log.notice(format_args!("Running mode=standalone, port={port}, PID: {}.", std::process::id()));
     server.load()?;
     if has_tcp {
         log.notice(format_args!("Ready to accept connections"));
@@ -120,7 +122,7 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     server.run()
 }
 
-fn announce(config: &Config, log: &Log) {
+fn announce(log: &Log) {
     let pid = std::process::id();
     log.warning(format_args!("oO0OoO0OoO0Oo Redlet is starting oO0OoO0OoO0Oo"));
     log.warning(format_args!(
@@ -129,5 +131,4 @@ fn announce(config: &Config, log: &Log) {
     ));
     log.warning(format_args!("Configuration loaded"));
     log.configured();
-    log.notice(format_args!("Running mode=standalone, port={}, PID: {pid}.", config.port.get()));
 }

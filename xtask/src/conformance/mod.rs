@@ -1,14 +1,17 @@
-//! `cargo xtask conformance`: the suite of Redis itself, in external mode, against our server or the package.
+//! `cargo xtask conformance`: the suite of Redis itself, against our server or the package.
 //!
-//! tests/conformance/README.md says what is judged and how. Each unit gets a process and a server of its own; two run
-//! at a time. What was found goes to target/conformance, a file and a folder of logs for each unit.
+//! tests/conformance/README.md says what is judged and how. Each unit gets a process and a server of its own, or
+//! starts servers itself; two run at a time. What was found goes to target/conformance, a file and a folder of logs for
+//! each unit.
 
 mod ratchet;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
@@ -35,11 +38,18 @@ const TYPE_UNITS: &[&str] = &[
     "unit/geo",
 ];
 
+/// What `cargo xtask test` leaves to `--long` of the units that start their own servers: the slow ones.
+const LONG_UNITS: &[&str] = &["unit/memefficiency"];
+
 /// What is judged.
 #[derive(Clone, Copy)]
 pub enum Host {
+    /// The server, once it runs.
     Native,
+    /// The package, behind a port.
     Wasm,
+    /// The server, as the suite starts it: with files, command lines and signals.
+    Spawn,
 }
 
 /// What a file of the suite has come to, as run-suite.sh writes it. The baseline says less.
@@ -71,35 +81,41 @@ pub fn conformance(args: &[String]) -> Result<()> {
     for arg in args {
         match arg.as_str() {
             "--wasm" => host = Host::Wasm,
+            "--spawn" => host = Host::Spawn,
             "--update" => update = true,
-            option if option.starts_with('-') => bail!("{option} is neither --wasm nor --update"),
+            option if option.starts_with('-') => bail!("{option} is none of --wasm, --spawn and --update"),
             unit => units.push(unit),
         }
     }
     setup::testers()?;
     host.build()?;
-    let score = judge(host, &units, update)?;
+    let score = judge(host, |unit| units.is_empty() || begins(unit, &units), update)?;
     ensure!(score.failed == 0, "{} tests fail that passed before", score.failed);
     Ok(())
 }
 
-/// Judges what is built: everything natively, and what the package is asked for in `cargo xtask test`.
-pub fn stage(host: Host) -> Result<Score> {
+/// Judges what is built, as `cargo xtask test` does: everything natively, and what the package is asked for.
+pub fn stage(host: Host, long: bool) -> Result<Score> {
     match host {
-        Host::Native => judge(host, &[], false),
-        Host::Wasm => judge(host, TYPE_UNITS, false),
+        Host::Native => judge(host, |_| true, false),
+        Host::Wasm => judge(host, |unit| begins(unit, TYPE_UNITS), false),
+        Host::Spawn => judge(host, |unit| long || !begins(unit, LONG_UNITS), false),
     }
 }
 
-/// Judges what is built. Units are named by how they begin; no name means all.
-fn judge(host: Host, names: &[&str], update: bool) -> Result<Score> {
+/// Units are named by how they begin.
+fn begins(unit: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| unit.starts_with(name))
+}
+
+/// Judges what is built by the units that are wanted.
+fn judge(host: Host, wanted: impl Fn(&str) -> bool, update: bool) -> Result<Score> {
     let suite = suite()?;
-    let baseline = Report::read(&root().join(FOLDER).join("baseline-external.json"))?.files;
+    let baseline = Report::read(&root().join(FOLDER).join(host.baseline()))?.files;
     let path = root().join(FOLDER).join(format!("ratchet-{}.txt", host.name()));
     let mut ratchet = Ratchet::read(&path)?;
-    let wanted = |unit: &str| names.is_empty() || names.iter().any(|name| unit.starts_with(name));
     let mut queue: Vec<&str> = baseline.keys().map(String::as_str).filter(|unit| wanted(unit)).collect();
-    ensure!(!queue.is_empty(), "nothing of the baseline begins with {}", names.join(" or "));
+    ensure!(!queue.is_empty(), "{} has no such unit", host.baseline());
     // The longest first, so that the last two end at about the same time: taken from the end.
     queue.sort_by(|a, b| baseline[*a].seconds.total_cmp(&baseline[*b].seconds));
 
@@ -168,12 +184,21 @@ impl Host {
         match self {
             Host::Native => "native",
             Host::Wasm => "wasm",
+            Host::Spawn => "spawn",
+        }
+    }
+
+    /// Returns the file that says what a real server passes.
+    fn baseline(self) -> &'static str {
+        match self {
+            Host::Native | Host::Wasm => "baseline-external.json",
+            Host::Spawn => "baseline-spawn.json",
         }
     }
 
     fn build(self) -> Result<()> {
         match self {
-            Host::Native => {
+            Host::Native | Host::Spawn => {
                 run(program("cargo").args(["build", "--quiet", "--bin", "redlet-server", "--all-features"]))
             }
             Host::Wasm => {
@@ -184,20 +209,26 @@ impl Host {
         }
     }
 
-    /// Returns the line of shell that starts a server, with `{port}` for run-suite.sh to fill in.
-    fn server(self) -> String {
+    /// Tells run-suite.sh how servers are started. Where the suite starts them itself, slow tests belong to it: there
+    /// are units of nothing else.
+    fn start(self, suite: &mut Command) -> Result<()> {
         let allow = "enable-debug-command yes enable-protected-configs yes";
+        let server = target("debug/redlet-server");
         match self {
             Host::Native => {
-                let server = target("debug/redlet-server");
                 let allow = allow.replace("enable", "--enable");
-                format!("{} --bind 127.0.0.1 --port {{port}} --save '' {allow}", server.display())
+                let line = format!("{} --bind 127.0.0.1 --port {{port}} --save '' {allow}", server.display());
+                suite.env("SERVER_CMD", line);
             }
             Host::Wasm => {
                 let shim = root().join(FOLDER).join("shim.mjs");
-                format!("node {} {{port}} {allow}", shim.display())
+                suite.env("SERVER_CMD", format!("node {} {{port}} {allow}", shim.display()));
+            }
+            Host::Spawn => {
+                suite.envs([("MODE", "spawn"), ("TAGS", "")]).env("BIN_DIR", named_as_redis(&server)?);
             }
         }
+        Ok(())
     }
 
     fn run(self, suite: &Path, unit: &str) -> Result<Unit> {
@@ -205,13 +236,14 @@ impl Host {
         fs::create_dir_all(&folder)?;
         let report = folder.join(format!("{}.json", unit.replace('/', "-")));
         let _ = fs::remove_file(&report);
-        let status = program("bash")
+        let mut runner = program("bash");
+        self.start(&mut runner)?;
+        let status = runner
             .arg(format!("{FOLDER}/run-suite.sh"))
             .args([suite.as_os_str(), "127.0.0.1".as_ref()])
             .arg(free_port()?.to_string())
             .arg(&report)
             .arg(unit)
-            .env("SERVER_CMD", self.server())
             // One file takes redis-server 48 seconds, and a server that is not optimised three times as long.
             .env("LIMIT", "300")
             .env("BASEPORT", free_port()?.to_string())
@@ -221,6 +253,16 @@ impl Host {
         // It fails when tests do, which is for the report to say.
         let found = Report::read(&report).with_context(|| format!("run-suite.sh on {unit}: {status}"))?;
         found.files.into_values().next().context("a report without a unit")
+    }
+}
+
+/// Returns a folder in which the server has the name by which the suite looks for it.
+fn named_as_redis(server: &Path) -> Result<PathBuf> {
+    let folder = target("conformance/bin");
+    fs::create_dir_all(&folder)?;
+    match symlink(server, folder.join("redis-server")) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).context("a link to the server"),
+        _ => Ok(folder),
     }
 }
 
