@@ -2,7 +2,7 @@ import { RedisError, RedletError, type RedletErrorCode } from "./errors.js";
 import { Push } from "./resp.js";
 import { Attention, Happened, Scratch, type Happening } from "./scratch.js";
 import { beforePageGoes, isFull, lock, persist, report, type StorageReport } from "./storage.js";
-import { instantiate, poison } from "./wasm.js";
+import type { Build } from "./wasm.js";
 import { parameters, placeOf, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
 import type { Reply } from "./values.js";
 
@@ -44,6 +44,7 @@ const IDLE = 100;
 export class Core {
   readonly scratch: Scratch;
   readonly clock: () => number;
+  readonly #build: Build;
   #listeners = new Map<number, Listener | Socket>();
   #pushed = new Map<number, Set<(parts: AnyReply[]) => void>>();
   /** Sessions that were connected and not closed. */
@@ -61,20 +62,22 @@ export class Core {
   #cleanup: (() => void)[] = [];
 
   /** Makes an engine whose data is in memory only. */
-  constructor(module: WebAssembly.Module, options: OpenOptions) {
+  constructor(build: Build, module: WebAssembly.Module, options: OpenOptions) {
+    this.#build = build;
     this.clock = options.clock ?? Date.now;
     this.#onStorage = options.onStorage;
     this.#place = placeOf(options);
     const happened = (happening: Happening) => this.#happened(happening);
-    this.scratch = new Scratch(instantiate(module), parameters(options), this.clock, happened);
+    this.scratch = new Scratch(build, module, parameters(options), this.clock, happened);
   }
 
   /** Makes an engine with the data that storage has. */
-  static async open(module: WebAssembly.Module, options: OpenOptions): Promise<Core> {
-    if (placeOf(options) === "memory") return new Core(module, options);
+  static async open(build: Build, options: OpenOptions): Promise<Core> {
+    const module = await build.compile(options.wasm);
+    if (placeOf(options) === "memory") return new Core(build, module, options);
     const name = `redlet:${options.name ?? "default"}`;
     const release = await lock(name);
-    const core = new Core(module, options);
+    const core = new Core(build, module, options);
     core.#cleanup.push(release);
     try {
       const damage: string | undefined = await core.scratch.engine.open(name, ringBytes(options));
@@ -286,7 +289,7 @@ export class Core {
 
   #poisoned(why: RedletError): void {
     this.end(why);
-    poison();
+    this.#build.poison();
     for (const undo of this.#cleanup.splice(0)) undo();
   }
 

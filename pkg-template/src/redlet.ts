@@ -6,7 +6,7 @@ import type { OpenOptions } from "./options.js";
 import { Queue, runTransaction, type Pipeline, type Transaction } from "./pipeline.js";
 import { RedletSync } from "./sync.js";
 import { exportedBlob, exportedStream, importFrom, type Imported, type ImportOptions, type ImportSource } from "./transfer.js";
-import { compile, type Loader } from "./wasm.js";
+import type { Build } from "./wasm.js";
 import type { Commands } from "./commands.js";
 import type { Argument, Reply } from "./values.js";
 
@@ -25,11 +25,11 @@ export interface Redlet<S = string> extends Promised<Commands<S>> {}
  */
 export class Redlet<S = string> extends Face<S> {
   /** @internal */
-  static readonly load: Loader;
+  static readonly build: Build;
 
   /** Opens a database. */
   static async open(options: OpenOptions = {}): Promise<Redlet> {
-    const core = await Core.open(await compile(this.load, options.wasm), options);
+    const core = await Core.open(this.build, options);
     attachCommands(Redlet.prototype, run);
     return new this(core, core.connect(true), {}, true);
   }

@@ -1,7 +1,8 @@
-import { Redlet as Engine } from "redlet-wasm";
+import type { Redlet as Engine } from "redlet-wasm";
 import type { StorageEvent } from "./options.js";
 import { Push, Reader } from "./resp.js";
 import { flatten, type Reply, type Value } from "./values.js";
+import type { Build } from "./wasm.js";
 
 /** As in src/host/wasm/scratch.rs. */
 const Cell = { Address: 0, Length: 1, Session: 2, Taken: 3, Attention: 4 } as const;
@@ -41,13 +42,14 @@ export class Scratch {
   readonly #cells: number;
 
   constructor(
-    memory: WebAssembly.Memory,
+    build: Build,
+    module: WebAssembly.Module,
     config: Record<string, string>,
     clock: () => number,
     happened: (happening: Happening) => void,
   ) {
-    this.#memory = memory;
-    this.engine = new Engine(Object.entries(config).flat(), clock, happened);
+    this.#memory = build.instantiate(module);
+    this.engine = new build.Engine(Object.entries(config).flat(), clock, happened);
     this.#cells = this.engine.cells() >>> 2;
     this.#refresh();
   }

@@ -5,7 +5,7 @@ import { attachCommands } from "./methods.js";
 import { placeOf, type OpenOptions } from "./options.js";
 import { Queue, runTransaction, type PipelineSync, type TransactionSync } from "./pipeline.js";
 import { exportedNow, importNow, type Imported, type ImportOptions } from "./transfer.js";
-import { compile, compileNow, type Loader } from "./wasm.js";
+import type { Build } from "./wasm.js";
 import type { Commands } from "./commands.js";
 import type { Argument, Reply } from "./values.js";
 
@@ -19,17 +19,17 @@ export interface RedletSync<S = string> extends Commands<S> {}
  */
 export class RedletSync<S = string> extends Face<S> {
   /** @internal */
-  static readonly load: Loader;
+  static readonly build: Build;
 
   /** Opens a database. The module is fetched or unpacked, hence the promise. */
   static async open(options: OpenOptions = {}): Promise<RedletSync> {
-    return this.on(await Core.open(await compile(this.load, options.wasm), options));
+    return this.on(await Core.open(this.build, options));
   }
 
   /** Opens a database in memory at once, where the module is at hand: inline, or as the option `wasm`. */
   static openSync(options: OpenOptions = {}): RedletSync {
     if (placeOf(options) !== "memory") throw new RedletError("WOULD_WAIT", "IndexedDB can't be read at once: await open()");
-    return this.on(new Core(compileNow(this.load, options.wasm), options));
+    return this.on(new Core(this.build, this.build.compileNow(options.wasm), options));
   }
 
   /** @internal Returns a face for a session: the first one, or the one of another face. */

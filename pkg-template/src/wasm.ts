@@ -1,46 +1,68 @@
-import { __wbg_reset_state as reset, initSync } from "redlet-wasm";
+import type { Redlet as Engine } from "redlet-wasm";
 import { RedletError } from "./errors.js";
 
 /** Finds the compiled module: each entry of the package has its own way. */
 export type Loader = () => WebAssembly.Module | Promise<WebAssembly.Module>;
 
-let memory: WebAssembly.Memory | undefined;
-let poisoned = false;
-
-/** Returns the linear memory of the one instance, which is made at the first call, and anew after a panic. */
-export function instantiate(module: WebAssembly.Module): WebAssembly.Memory {
-  if (memory !== undefined && !poisoned) return memory;
-  if (memory !== undefined) reset();
-  poisoned = false;
-  // What is instantiated already stays: this just returns its exports.
-  memory = initSync({ module }).memory;
-  return memory;
+/** What wasm-bindgen writes beside a module: the class, and what makes the one instance that the class uses. */
+export interface Bindings {
+  readonly Redlet: typeof Engine;
+  initSync(source: { module: WebAssembly.Module }): { readonly memory: WebAssembly.Memory };
+  __wbg_reset_state(): void;
 }
 
-/** Gives up the instance: a trap has left it in the middle of something. */
-export function poison(): void {
-  poisoned = true;
-}
+/** A build of the engine, as an entry of the package has it. */
+export class Build {
+  readonly #bindings: Bindings;
+  readonly #load: Loader | undefined;
+  #memory: WebAssembly.Memory | undefined;
+  #poisoned = false;
 
-/** Compiles what an entry, or the option `wasm`, has. */
-export async function compile(load: Loader | undefined, wasm: WebAssembly.Module | BufferSource | undefined): Promise<WebAssembly.Module> {
-  if (isModule(wasm)) return wasm;
-  if (wasm !== undefined) return WebAssembly.compile(wasm);
-  return loaded(load);
-}
+  constructor(bindings: Bindings, load?: Loader) {
+    this.#bindings = bindings;
+    this.#load = load;
+  }
 
-/** Compiles at once, or throws. */
-export function compileNow(load: Loader | undefined, wasm: WebAssembly.Module | BufferSource | undefined): WebAssembly.Module {
-  if (isModule(wasm)) return wasm;
-  if (wasm !== undefined) return new WebAssembly.Module(wasm);
-  const module = loaded(load);
-  if (isModule(module)) return module;
-  throw new RedletError("UNAVAILABLE", "the module has to be fetched here: await open(), or give the option `wasm`");
-}
+  /** The engine's class, to be used once there is an instance. */
+  get Engine(): typeof Engine {
+    return this.#bindings.Redlet;
+  }
 
-function loaded(load: Loader | undefined): ReturnType<Loader> {
-  if (load === undefined) throw new RedletError("UNAVAILABLE", "this entry has no module: give the option `wasm`");
-  return load();
+  /** Returns the linear memory of the one instance, which is made at the first call, and anew after a panic. */
+  instantiate(module: WebAssembly.Module): WebAssembly.Memory {
+    if (this.#memory !== undefined && !this.#poisoned) return this.#memory;
+    if (this.#memory !== undefined) this.#bindings.__wbg_reset_state();
+    this.#poisoned = false;
+    // What is instantiated already stays: this just returns its exports.
+    this.#memory = this.#bindings.initSync({ module }).memory;
+    return this.#memory;
+  }
+
+  /** Gives up the instance: a trap has left it in the middle of something. */
+  poison(): void {
+    this.#poisoned = true;
+  }
+
+  /** Compiles what the entry, or the option `wasm`, has. */
+  async compile(wasm: WebAssembly.Module | BufferSource | undefined): Promise<WebAssembly.Module> {
+    if (isModule(wasm)) return wasm;
+    if (wasm !== undefined) return WebAssembly.compile(wasm);
+    return this.#loaded();
+  }
+
+  /** Compiles at once, or throws. */
+  compileNow(wasm: WebAssembly.Module | BufferSource | undefined): WebAssembly.Module {
+    if (isModule(wasm)) return wasm;
+    if (wasm !== undefined) return new WebAssembly.Module(wasm);
+    const module = this.#loaded();
+    if (isModule(module)) return module;
+    throw new RedletError("UNAVAILABLE", "the module has to be fetched here: await open(), or give the option `wasm`");
+  }
+
+  #loaded(): ReturnType<Loader> {
+    if (this.#load === undefined) throw new RedletError("UNAVAILABLE", "this entry has no module: give the option `wasm`");
+    return this.#load();
+  }
 }
 
 /** Tells compiled modules, of whichever realm. */

@@ -1,7 +1,12 @@
+import * as bindings from "redlet-wasm";
 import { Redlet as Base } from "../redlet.js";
 import { RedletSync as BaseSync } from "../sync.js";
 import { fetched } from "../load/fetched.js";
+import { Build } from "../wasm.js";
 
+// Bundlers know a URL of this form, and take the file along.
+const load = fetched(() => new URL("./redlet.wasm", import.meta.url), () => import("redlet-inline"));
+const build = new Build(bindings, load);
 export * from "../index.js";
-export class Redlet<S = string> extends Base<S> { static override readonly load = fetched; }
-export class RedletSync<S = string> extends BaseSync<S> { static override readonly load = fetched; }
+export class Redlet<S = string> extends Base<S> { static override readonly build = build; }
+export class RedletSync<S = string> extends BaseSync<S> { static override readonly build = build; }

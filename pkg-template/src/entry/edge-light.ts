@@ -1,8 +1,10 @@
+import * as bindings from "redlet-wasm";
 import { Redlet as Base } from "../redlet.js";
 import { RedletSync as BaseSync } from "../sync.js";
+import { Build } from "../wasm.js";
 import module from "./redlet.wasm?module";
 
-const load = () => module;
+const build = new Build(bindings, () => module);
 export * from "../index.js";
-export class Redlet<S = string> extends Base<S> { static override readonly load = load; }
-export class RedletSync<S = string> extends BaseSync<S> { static override readonly load = load; }
+export class Redlet<S = string> extends Base<S> { static override readonly build = build; }
+export class RedletSync<S = string> extends BaseSync<S> { static override readonly build = build; }

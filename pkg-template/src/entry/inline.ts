@@ -1,7 +1,11 @@
+import base64 from "redlet-inline";
+import * as bindings from "redlet-wasm";
 import { Redlet as Base } from "../redlet.js";
 import { RedletSync as BaseSync } from "../sync.js";
 import { inline } from "../load/inline.js";
+import { Build } from "../wasm.js";
 
+const build = new Build(bindings, inline(base64));
 export * from "../index.js";
-export class Redlet<S = string> extends Base<S> { static override readonly load = inline; }
-export class RedletSync<S = string> extends BaseSync<S> { static override readonly load = inline; }
+export class Redlet<S = string> extends Base<S> { static override readonly build = build; }
+export class RedletSync<S = string> extends BaseSync<S> { static override readonly build = build; }

@@ -1,16 +1,14 @@
-import { isWasm } from "../wasm.js";
+import { inline } from "./inline.js";
+import { isWasm, type Loader } from "../wasm.js";
 
-let module: Promise<WebAssembly.Module> | undefined;
-
-/** Fetches the module from beside the JavaScript; where that does not work, unpacks the inline copy. */
-export function fetched(): Promise<WebAssembly.Module> {
-  module ??= download().catch(async () => (await import("./inline.js")).inline());
-  return module;
+/** Returns what fetches a module, from beside the JavaScript; where that does not work, it unpacks the inline copy. */
+export function fetched(url: () => URL, copy: () => Promise<{ default: string }>): Loader {
+  let module: Promise<WebAssembly.Module> | undefined;
+  return () => (module ??= download(url()).catch(async () => inline((await copy()).default)()));
 }
 
-async function download(): Promise<WebAssembly.Module> {
-  // Bundlers know this form, and take the file along.
-  const response = await fetch(new URL("./redlet.wasm", import.meta.url));
+async function download(url: URL): Promise<WebAssembly.Module> {
+  const response = await fetch(url);
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (!response.ok || !isWasm(bytes)) throw new TypeError(`${response.url} is no WebAssembly module`);
   return WebAssembly.compile(bytes);
