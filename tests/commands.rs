@@ -29,7 +29,8 @@ fn main() -> ExitCode {
     let blocks: Vec<Arc<Block>> = blocks.into_iter().chain(examples().into_iter().map(Arc::new)).collect();
     let redis = Pool::new(|| Server::redis().map(Remote::new));
     let redlet = Pool::new(|| Server::redlet().map(Remote::new));
-    let wasm = Pool::new(Wasm::start);
+    let wasm = Pool::new(|| Wasm::start("redlet"));
+    let scripting = Pool::new(|| Wasm::start("redlet-scripting"));
     let mut trials = vec![];
     for block in &blocks {
         trials.push(trial("engine", block, |block| in_process(block, Pieces::Whole)));
@@ -42,10 +43,10 @@ fn main() -> ExitCode {
                 trials.push(trial(name, block, move |block| remote(block, &redlet, way)));
             }
         }
-        // In memory, as the module is here, there is nothing to save to; and the module has no interpreter.
-        let suits_module = block.place != Place::Engine && !block.saves() && !block.runs_scripts();
+        // In memory, as the modules are here, there is nothing to save to.
+        let suits_module = block.place != Place::Engine && !block.saves();
         if suits_module && std::env::var_os("REDLET_WASM").is_some() {
-            let wasm = wasm.clone();
+            let wasm = if block.runs_scripts() { scripting.clone() } else { wasm.clone() };
             trials.push(trial("wasm", block, move |block| in_wasm(block, &wasm)));
         }
         if block.place == Place::Everywhere && !block.takes_time() {
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     redis.close();
     redlet.close();
     wasm.close();
+    scripting.close();
     conclusion.exit_code()
 }
 

@@ -1,5 +1,10 @@
-/** The module's bytes in base64, as the packer writes them. */
+/** A module's bytes in base64, as the packer writes them. */
 declare module "redlet-inline" {
+  const base64: string;
+  export default base64;
+}
+
+declare module "redlet-scripting-inline" {
   const base64: string;
   export default base64;
 }

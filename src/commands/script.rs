@@ -34,7 +34,7 @@ pub(super) fn with_interpreter<R>(
     // Out of its place, so that it can be given the call.
     let Some(mut interpreter) = call.shared.interpreter.take() else {
         return Err(Error::Text(
-            "ERR this build runs no scripts: they need the feature `scripting`, as redlet-server has it",
+            "ERR this build runs no scripts: import redlet/scripting, or enable the crate's feature `scripting`",
         ));
     };
     let result = work(&mut *interpreter, call);

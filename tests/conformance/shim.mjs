@@ -4,7 +4,7 @@
  */
 import { createServer } from "node:net";
 import { Duplex } from "node:stream";
-import { Redlet } from "../../target/npm/dist/inline.mjs";
+import { Redlet } from "../../target/npm/dist/scripting-inline.mjs";
 
 const [port, ...parameters] = process.argv.slice(2);
 const config = {};

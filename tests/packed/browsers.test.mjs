@@ -7,11 +7,7 @@ import { after, before, test } from "node:test";
 import { build as bundle } from "esbuild";
 import { chromium } from "playwright-core";
 import * as vite from "vite";
-import { EXPECTED, PROGRAM, makeConsumer } from "./consumer.mjs";
-
-const { folder, write } = makeConsumer();
-write("main.js", PROGRAM);
-const page = write("index.html", `<!doctype html><link rel=icon href=data:,><script type=module src=/main.js></script>`);
+import { ENTRIES, EXPECTED, makeConsumer, program } from "./consumer.mjs";
 
 let browser;
 before(async () => {
@@ -55,44 +51,53 @@ async function serve(t, root, fallback) {
   return `http://127.0.0.1:${server.address().port}/`;
 }
 
-test("Vite builds it", async (t) => {
-  const outDir = join(folder, "vite");
-  await vite.build({ root: folder, configFile: false, logLevel: "warn", build: { outDir } });
-  assert.equal(await said(await serve(t, outDir)), EXPECTED);
-});
+/** What a page without a bundler imports. */
+const FILES = { redlet: "browser.mjs", "redlet/scripting": "scripting-browser.mjs" };
 
-test("Vite serves it for development, with its default configuration", async (t) => {
-  const server = await vite.createServer({
-    root: folder,
-    configFile: false,
-    logLevel: "warn",
-    server: { host: "127.0.0.1", port: 0, hmr: false, ws: false },
+for (const entry of ENTRIES) {
+  const { folder, write } = makeConsumer();
+  write("main.js", program(entry));
+  const page = write("index.html", `<!doctype html><link rel=icon href=data:,><script type=module src=/main.js></script>`);
+
+  test(`Vite builds ${entry}`, async (t) => {
+    const outDir = join(folder, "vite");
+    await vite.build({ root: folder, configFile: false, logLevel: "warn", build: { outDir } });
+    assert.equal(await said(await serve(t, outDir)), EXPECTED[entry]);
   });
-  t.after(() => server.close());
-  await server.listen();
-  assert.equal(await said(server.resolvedUrls.local[0]), EXPECTED);
-});
 
-test("esbuild bundles it, and it heals when the server answers HTML for the module", async (t) => {
-  const outdir = join(folder, "esbuild");
-  await bundle({ entryPoints: [join(folder, "main.js")], outdir, bundle: true, splitting: true, format: "esm" });
-  assert.equal(await said(await serve(t, outdir, page)), EXPECTED);
-});
+  test(`Vite serves ${entry} for development, with its default configuration`, async (t) => {
+    const server = await vite.createServer({
+      root: folder,
+      configFile: false,
+      logLevel: "warn",
+      server: { host: "127.0.0.1", port: 0, hmr: false, ws: false },
+    });
+    t.after(() => server.close());
+    await server.listen();
+    assert.equal(await said(server.resolvedUrls.local[0]), EXPECTED[entry]);
+  });
 
-test("a page imports its files as they are", async (t) => {
-  write("plain.html", `<!doctype html><link rel=icon href=data:,>
-    <script type=importmap>{ "imports": { "redlet": "/node_modules/redlet/dist/browser.mjs" } }</script>
-    <script type=module src=/main.js></script>`);
-  assert.equal(await said((await serve(t, folder)) + "plain.html"), EXPECTED);
-});
+  test(`esbuild bundles ${entry}, and it heals when the server answers HTML for the module`, async (t) => {
+    const outdir = join(folder, "esbuild");
+    await bundle({ entryPoints: [join(folder, "main.js")], outdir, bundle: true, splitting: true, format: "esm" });
+    assert.equal(await said(await serve(t, outdir, page)), EXPECTED[entry]);
+  });
 
-test("a page whose policy allows WebAssembly runs it", async (t) => {
-  const outDir = join(folder, "policy");
-  await vite.build({ root: folder, configFile: false, logLevel: "warn", build: { outDir } });
-  const html = (await readFile(join(outDir, "index.html"), "utf8")).replace(
-    "<!doctype html>",
-    `<!doctype html><meta http-equiv=content-security-policy content="script-src 'self' 'wasm-unsafe-eval'">`,
-  );
-  write("policy/index.html", html);
-  assert.equal(await said(await serve(t, outDir)), EXPECTED);
-});
+  test(`a page imports the files of ${entry} as they are`, async (t) => {
+    write("plain.html", `<!doctype html><link rel=icon href=data:,>
+      <script type=importmap>{ "imports": { "${entry}": "/node_modules/redlet/dist/${FILES[entry]}" } }</script>
+      <script type=module src=/main.js></script>`);
+    assert.equal(await said((await serve(t, folder)) + "plain.html"), EXPECTED[entry]);
+  });
+
+  test(`a page whose policy allows WebAssembly runs ${entry}`, async (t) => {
+    const outDir = join(folder, "policy");
+    await vite.build({ root: folder, configFile: false, logLevel: "warn", build: { outDir } });
+    const html = (await readFile(join(outDir, "index.html"), "utf8")).replace(
+      "<!doctype html>",
+      `<!doctype html><meta http-equiv=content-security-policy content="script-src 'self' 'wasm-unsafe-eval'">`,
+    );
+    write("policy/index.html", html);
+    assert.equal(await said(await serve(t, outDir)), EXPECTED[entry]);
+  });
+}

@@ -8,9 +8,10 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const folder = process.argv[2];
-const { Redlet, initSync } = await import(pathToFileURL(`${folder}/redlet.js`));
-const { memory } = initSync({ module: readFileSync(`${folder}/redlet.wasm`) });
+const [folder, build] = process.argv.slice(2);
+const path = `${folder}/${build}/${build}`;
+const { Redlet, initSync } = await import(pathToFileURL(`${path}.js`));
+const { memory } = initSync({ module: readFileSync(`${path}.wasm`) });
 
 /** As in src/host/wasm/scratch.rs and src/host/wasm/local.rs. */
 const Cell = { Address: 0, Length: 1, Session: 2, Taken: 3 };

@@ -16,13 +16,13 @@ pub struct Wasm {
 }
 
 impl Wasm {
-    /// Starts Node on the folder that `REDLET_WASM` names, which `cargo xtask` has built.
-    pub fn start() -> Result<Self, String> {
+    /// Starts Node on a build in the folder that `REDLET_WASM` names, where `cargo xtask` puts them.
+    pub fn start(build: &str) -> Result<Self, String> {
         let folder = std::env::var("REDLET_WASM").map_err(|error| error.to_string())?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/wasm.mjs");
         let mut process = Command::new("node")
             .arg(script)
-            .arg(&folder)
+            .args([&folder, build])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,8 +1,8 @@
-//! The npm package: pkg-template and a WebAssembly build put together in target/npm, and packed into target/pack.
+//! The npm package: pkg-template and the WebAssembly builds put together in target/npm, and packed into target/pack.
 //!
 //! The `exports` of pkg-template/package.json say what is made: each `./dist/NAME.mjs` or `./dist/NAME.cjs` in it is
-//! bundled from `NAME.ts` in src/entry, src/clients or src. Sources import what is built here by name:
-//! `redlet-wasm` is wasm-bindgen's JavaScript, `redlet-inline` the module's bytes as a base64 string, and
+//! bundled from `NAME.ts` in src/entry, src/clients or src. Sources import what is built here by name: of the build
+//! `redlet`, `redlet-wasm` is wasm-bindgen's JavaScript, `redlet-inline` the module's bytes as a base64 string, and
 //! `./redlet.wasm` is left alone, to be found beside the bundle. Declarations are tsc's, each with a `.d.cts` twin.
 
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::program::{output, program, root, run, target};
+use crate::wasm::Build;
 use crate::{setup, wasm};
 
 const SOURCES: &[&str] = &["entry", "clients", ""];
@@ -70,8 +71,12 @@ fn tarball() -> Result<PathBuf> {
 /// Asks the two linters that know how bundlers and compilers read a package.
 fn check(tarball: &Path) -> Result<()> {
     run(program("publint").args(["run", "--strict"]).arg(tarball))?;
-    let attw = ["--profile", "node16", "--quiet", "--exclude-entrypoints", "redlet.wasm", "--"];
-    run(program("attw").args(attw).arg(tarball))
+    let modules: Vec<_> = wasm::builds()?.iter().map(|build| format!("{}.wasm", build.name)).collect();
+    run(program("attw")
+        .args(["--profile", "node16", "--quiet", "--exclude-entrypoints"])
+        .args(modules)
+        .arg("--")
+        .arg(tarball))
 }
 
 struct Package {
@@ -104,13 +109,11 @@ impl Package {
     fn bundle(&self, extension: &str, flags: &[&str]) -> Result<()> {
         let sources = self.bundles(extension).into_iter().map(source).collect::<Result<Vec<_>>>()?;
         ensure!(!sources.is_empty(), "the exports of pkg-template/package.json name no ./dist/*.{extension}");
-        let inline = inline_module()?;
         run(program("esbuild")
             .args(sources)
             .args(["--bundle", "--target=es2022", "--packages=external", "--log-level=warning"])
             .args(["--external:*.wasm", "--external:*.wasm?module", "--legal-comments=none"])
-            .arg(format!("--alias:redlet-wasm={}", target("pkg/redlet/redlet.js").display()))
-            .arg(format!("--alias:redlet-inline={}", inline.display()))
+            .args(aliases()?)
             .arg(format!("--out-extension:.js=.{extension}"))
             .arg("--entry-names=[name]")
             .arg(format!("--outdir={}", self.folder.join("dist").display()))
@@ -127,12 +130,22 @@ fn source(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("pkg-template/src has no {name}.ts for ./dist/{name}"))
 }
 
-/// Writes the module's bytes as JavaScript, for where no file can be fetched.
-fn inline_module() -> Result<PathBuf> {
+/// Returns esbuild's flags for the names by which sources import what is built.
+fn aliases() -> Result<Vec<String>> {
+    let mut flags = Vec::new();
+    for build in wasm::builds()? {
+        let name = &build.name;
+        flags.push(format!("--alias:{name}-wasm={}", build.bindings("js").display()));
+        flags.push(format!("--alias:{name}-inline={}", inline_module(&build)?.display()));
+    }
+    Ok(flags)
+}
+
+/// Writes a module's bytes as JavaScript, for where no file can be fetched.
+fn inline_module(build: &Build) -> Result<PathBuf> {
     const ENCODE: &str = "\
         const [wasm, module] = process.argv.slice(1), fs = require('node:fs');
         fs.writeFileSync(module, `export default \"${fs.readFileSync(wasm, 'base64')}\";\\n`)";
-    let build = wasm::builds()?.into_iter().next().context("wasm-pack.toml lists no build")?;
     let module = build.folder().join("inline.js");
     output(program("node").args(["-e", ENCODE]).args([&build.wasm(), &module]))?;
     Ok(module)

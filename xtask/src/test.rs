@@ -120,9 +120,8 @@ fn clippy(args: &[&str]) -> Result<Tally> {
 }
 
 fn cargo_tests(args: &[&str], options: &Options) -> Result<Tally> {
-    // Where the transcripts find the module that they are played on too.
-    let module = target("pkg").join("redlet");
-    count_tests(program("cargo").arg("test").args(args).env("REDLET_WASM", module), options)
+    // Where the transcripts find the modules that they are played on too.
+    count_tests(program("cargo").arg("test").args(args).env("REDLET_WASM", target("pkg")), options)
 }
 
 /// Runs the `*.test.mjs` of a folder with Node's own runner, each in a process of its own.

@@ -75,7 +75,12 @@ impl Build {
     }
 
     pub fn wasm(&self) -> PathBuf {
-        self.folder().join(format!("{}.wasm", self.name))
+        self.bindings("wasm")
+    }
+
+    /// Returns the file of this extension that wasm-bindgen has written: js, d.ts; or the module itself.
+    pub fn bindings(&self, extension: &str) -> PathBuf {
+        self.folder().join(format!("{}.{extension}", self.name))
     }
 
     /// Cargo knows by itself when there is nothing to do; the later steps are slow and are skipped when what they
