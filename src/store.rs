@@ -1,6 +1,7 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
 mod export;
+mod follow;
 pub mod keeper;
 pub mod restore;
 mod sync;
@@ -20,6 +21,7 @@ use crate::resp::{Args, SessionId};
 #[cfg(feature = "scripting")]
 use crate::scripting::Scripting;
 
+use follow::Staged;
 use sync::Sync;
 
 pub use crate::persist::rdb::{Loaded, Progress, Purpose};
@@ -46,6 +48,9 @@ pub use crate::persist::rdb::{Loaded, Progress, Purpose};
 /// snapshot_done(Ok(()), now); at any failure snapshot_done(Err(why), now), whether or not it had begun
 /// ```
 ///
+/// Where a server is to be followed, `Request::Connect` asks for a connection to it: `linked` makes a session of that,
+/// whose input is then given to `receive` as that of clients is. `Request::Replaced` says when all data is another's.
+///
 /// A snapshot holds the keyspace as it was in `begin_snapshot`, and no log that was taken before belongs behind it.
 pub struct Store {
     engine: Engine,
@@ -56,6 +61,8 @@ pub struct Store {
     sync: Option<Sync>,
     /// A snapshot for somebody outside.
     export: Option<Saver>,
+    /// What has come of the snapshot of the server that we follow.
+    staged: Option<Box<Staged>>,
     /// When the host last told the time.
     now: Time,
     loader: Option<Loader>,
@@ -126,6 +133,7 @@ impl Store {
             held: VecDeque::new(),
             sync: None,
             export: None,
+            staged: None,
             now: Time::default(),
             loader: None,
             replay: None,
@@ -142,6 +150,9 @@ impl Store {
     /// See [`Engine::receive`].
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         self.now = now;
+        if self.engine.shared().is_link(from) {
+            return self.follow(from, input, now);
+        }
         self.engine.receive(from, input, now)
     }
 

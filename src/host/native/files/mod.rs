@@ -253,6 +253,14 @@ impl Files {
         }
     }
 
+    /// Begins the log anew, because what it told so far does not lead to the present keys.
+    pub fn replaced(&mut self, store: &mut Store, now: Time) {
+        if self.append.is_on() {
+            self.append_only(store, false, now);
+            self.append_only(store, true, now);
+        }
+    }
+
     /// Brings the log to the disk.
     pub fn sync(&mut self, store: &mut Store) {
         let result = self.append.sync();
