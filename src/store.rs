@@ -209,27 +209,43 @@ impl Store {
             self.step_sync();
         }
         loop {
-            let held = if self.is_free() { self.held.pop_front() } else { None };
-            let (id, request) = held.or_else(|| self.engine.request())?;
-            let purpose = match request {
-                Request::Save => Some(Purpose::Dump),
-                Request::Rewrite => Some(Purpose::Base),
-                Request::Reload { .. } => None,
-                other => return Some((id, other)),
+            let held = match self.held.front() {
+                Some((_, request)) if !self.must_wait(request) => self.held.pop_front(),
+                _ => None,
             };
-            if !self.is_free() {
+            let (id, request) = held.or_else(|| self.engine.request())?;
+            if self.must_wait(&request) {
                 self.held.push_back((id, request));
                 continue;
             }
-            self.snapshot =
-                purpose.map(|purpose| Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
+            let purpose = match request {
+                Request::Save => Purpose::Dump,
+                Request::Rewrite => Purpose::Base,
+                other => return Some((id, other)),
+            };
+            self.snapshot = Some(Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
             return Some((id, request));
         }
     }
 
-    /// Returns whether no snapshot is being written.
+    /// Returns whether a request waits for the end of a snapshot, or of a script.
+    fn must_wait(&self, request: &Request) -> bool {
+        match request {
+            Request::Save | Request::Rewrite | Request::Reload { .. } => !self.is_free(),
+            // It may begin a log, with a snapshot.
+            Request::Configured(_) => self.is_inside_a_unit(),
+            _ => false,
+        }
+    }
+
+    /// Returns whether no snapshot is being written, and one could be begun.
     fn is_free(&self) -> bool {
-        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none()
+        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none() && !self.is_inside_a_unit()
+    }
+
+    /// Returns whether a script has not ended: a snapshot would hold half of what it does, and the log all of it.
+    pub fn is_inside_a_unit(&self) -> bool {
+        self.engine.shared().busy.is_some()
     }
 
     /// See [`Engine::next_deadline`].
