@@ -1,7 +1,6 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
 mod export;
-mod follow;
 pub mod keeper;
 pub mod restore;
 mod sync;
@@ -11,6 +10,7 @@ use std::fmt;
 
 use crate::base::time::Time;
 use crate::commands;
+use crate::engine::persistence::Loading;
 use crate::engine::session::Replies;
 use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, RequestId};
 use crate::keyspace::Keyspace;
@@ -21,7 +21,6 @@ use crate::resp::{Args, SessionId};
 #[cfg(feature = "scripting")]
 use crate::scripting::Scripting;
 
-use follow::Staged;
 use sync::Sync;
 
 pub use crate::persist::rdb::{Loaded, Progress, Purpose};
@@ -48,9 +47,6 @@ pub use crate::persist::rdb::{Loaded, Progress, Purpose};
 /// snapshot_done(Ok(()), now); at any failure snapshot_done(Err(why), now), whether or not it had begun
 /// ```
 ///
-/// Where a server is to be followed, `Request::Connect` asks for a connection to it: `linked` makes a session of that,
-/// whose input is then given to `receive` as that of clients is. `Request::Replaced` says when all data is another's.
-///
 /// A snapshot holds the keyspace as it was in `begin_snapshot`, and no log that was taken before belongs behind it.
 pub struct Store {
     engine: Engine,
@@ -61,8 +57,6 @@ pub struct Store {
     sync: Option<Sync>,
     /// A snapshot for somebody outside.
     export: Option<Saver>,
-    /// What has come of the snapshot of the server that we follow.
-    staged: Option<Box<Staged>>,
     /// When the host last told the time.
     now: Time,
     loader: Option<Loader>,
@@ -133,7 +127,6 @@ impl Store {
             held: VecDeque::new(),
             sync: None,
             export: None,
-            staged: None,
             now: Time::default(),
             loader: None,
             replay: None,
@@ -150,9 +143,6 @@ impl Store {
     /// See [`Engine::receive`].
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         self.now = now;
-        if self.engine.shared().is_link(from) {
-            return self.follow(from, input, now);
-        }
         self.engine.receive(from, input, now)
     }
 
@@ -209,43 +199,27 @@ impl Store {
             self.step_sync();
         }
         loop {
-            let held = match self.held.front() {
-                Some((_, request)) if !self.must_wait(request) => self.held.pop_front(),
-                _ => None,
-            };
+            let held = if self.is_free() { self.held.pop_front() } else { None };
             let (id, request) = held.or_else(|| self.engine.request())?;
-            if self.must_wait(&request) {
+            let purpose = match request {
+                Request::Save => Some(Purpose::Dump),
+                Request::Rewrite => Some(Purpose::Base),
+                Request::Reload { .. } => None,
+                other => return Some((id, other)),
+            };
+            if !self.is_free() {
                 self.held.push_back((id, request));
                 continue;
             }
-            let purpose = match request {
-                Request::Save => Purpose::Dump,
-                Request::Rewrite => Purpose::Base,
-                other => return Some((id, other)),
-            };
-            self.snapshot = Some(Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
+            self.snapshot =
+                purpose.map(|purpose| Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
             return Some((id, request));
         }
     }
 
-    /// Returns whether a request waits for the end of a snapshot, or of a script.
-    fn must_wait(&self, request: &Request) -> bool {
-        match request {
-            Request::Save | Request::Rewrite | Request::Reload { .. } => !self.is_free(),
-            // It may begin a log, with a snapshot.
-            Request::Configured(_) => self.is_inside_a_unit(),
-            _ => false,
-        }
-    }
-
-    /// Returns whether no snapshot is being written, and one could be begun.
+    /// Returns whether no snapshot is being written.
     fn is_free(&self) -> bool {
-        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none() && !self.is_inside_a_unit()
-    }
-
-    /// Returns whether a script has not ended: a snapshot would hold half of what it does, and the log all of it.
-    pub fn is_inside_a_unit(&self) -> bool {
-        self.engine.shared().busy.is_some()
+        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none()
     }
 
     /// See [`Engine::next_deadline`].
@@ -258,6 +232,11 @@ impl Store {
     /// Returns the engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Returns when the host last told the time.
+    pub fn now(&self) -> Time {
+        self.now
     }
 
     /// Returns the engine for what a host may change: configuration, statistics, whether changes are logged.
@@ -284,7 +263,8 @@ impl Store {
     /// Begins to write commands, instead of a snapshot that a log goes on from. Only [`Store::replay`] reads them.
     pub fn begin_commands(&mut self, now: Time) {
         self.begin_saving(Purpose::Base, now);
-        let writer = Writer::new(self.engine.keyspace_mut());
+        let told = self.engine.shared().config.aof_timestamp_enabled.then_some(now);
+        let writer = Writer::new(self.engine.keyspace_mut(), told);
         self.write_with(Walk::Commands(writer));
     }
 
@@ -301,10 +281,8 @@ impl Store {
         let request = given_up.as_ref().and_then(|given_up| given_up.request);
         let dirty = self.engine.dirty();
         let state = &mut self.engine.shared_mut().persistence;
-        match given_up.map(|given_up| given_up.purpose) {
-            Some(Purpose::Dump) => state.saving = None,
-            Some(Purpose::Base) => state.rewriting = None,
-            None => {}
+        if let Some(given_up) = given_up {
+            state.give_up(given_up.purpose);
         }
         match purpose {
             Purpose::Dump => state.begin_save(dirty, now),
@@ -363,6 +341,20 @@ impl Store {
         self.engine.answer(request, answer, now);
     }
 
+    /// Gives up the snapshot that was asked for or begun, if it has this purpose: nobody wants it any more. Returns
+    /// whether there was one.
+    pub fn give_up_snapshot(&mut self, purpose: Purpose, now: Time) -> bool {
+        let Some(given_up) = self.snapshot.take_if(|snapshot| snapshot.purpose == purpose) else {
+            return false;
+        };
+        self.engine.keyspace_mut().thaw();
+        self.engine.shared_mut().persistence.give_up(purpose);
+        if let Some(request) = given_up.request {
+            self.engine.answer(request, Answer::Failed("ERR the snapshot was given up".into()), now);
+        }
+        true
+    }
+
     // Loading ---------------------------------------------------------------------------------------------------
 
     /// Empties the store, to load a snapshot into it.
@@ -372,8 +364,14 @@ impl Store {
         self.give_up_sync();
         let check = self.engine.shared().config.rdbchecksum;
         self.engine.keyspace_mut().clear();
-        self.engine.shared_mut().persistence.loading = true;
+        self.loading(now);
         self.loader = Some(Loader::new(purpose, check, now));
+    }
+
+    /// Takes note that clients have to wait for what is loaded.
+    fn loading(&mut self, now: Time) {
+        let loading = &mut self.engine.shared_mut().persistence.loading;
+        loading.get_or_insert(Loading { since: now, ..Loading::default() });
     }
 
     /// Takes in the next bytes of the snapshot.
@@ -389,7 +387,7 @@ impl Store {
     /// Ends loading; returns what came of it if the snapshot was whole.
     pub fn load_done(&mut self) -> Result<Loaded, Damage> {
         let state = &mut self.engine.shared_mut().persistence;
-        state.loading = false;
+        state.loading = None;
         let loaded = self.loader.take().map(Loader::finish).transpose()?.unwrap_or_default();
         state.loaded_keys = loaded.keys;
         state.expired_while_loading = loaded.expired;
@@ -416,7 +414,7 @@ impl Store {
         let Some(replay) = self.replay.take() else { return Ok(0) };
         self.engine.disconnect(replay.session, now);
         let shared = self.engine.shared_mut();
-        shared.persistence.loading = false;
+        shared.persistence.loading = None;
         // No client has sent what the log holds.
         shared.measure.reset();
         shared.table.reset_stats();
@@ -437,7 +435,7 @@ impl Store {
     }
 
     fn begin_replay(&mut self, bytes: &[u8], now: Time) -> Replay {
-        self.engine.shared_mut().persistence.loading = true;
+        self.loading(now);
         let peer = Peer { trusted: true, ..Peer::default() };
         let session = self.engine.connect(peer, now);
         if let Some(client) = self.engine.shared_mut().clients.get_mut(session) {

@@ -86,9 +86,7 @@ impl Kind {
     }
 
     fn of(session: &Session) -> Self {
-        if session.primary {
-            Kind::Master
-        } else if session.replica {
+        if session.replica {
             Kind::Replica
         } else if session.subscriptions.count() > 0 {
             Kind::PubSub

@@ -63,7 +63,10 @@ fn flush_all(call: &mut Call<'_>) -> Result {
     for db in 0..call.db.databases() as u32 {
         flush(call, db);
     }
-    if !call.shared.config.save.is_empty() && !call.shared.persistence.loading {
+    if call.shared.persistence.saving.is_some() {
+        call.shared.requests.push(Request::GiveUpSave);
+    }
+    if !call.shared.config.save.is_empty() && call.shared.persistence.loading.is_none() {
         call.shared.requests.push(Request::Save);
     }
     call.reply.ok();

@@ -103,6 +103,12 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     if !call.shared.acl.may_everything(call.session.user) {
         authorize(call, place)?;
     }
+    if call.shared.persistence.loading.is_some()
+        && !flags.has(Flags::LOADING)
+        && call.session.user != super::acl::UserId::HOST
+    {
+        return Err(Error::Text("LOADING Redis is loading the dataset in memory"));
+    }
     if call.is_refused_by_script()
         && !flags.has(Flags::ALLOW_BUSY)
         && let Some(busy) = &call.shared.busy
@@ -113,13 +119,9 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
         call.refuse_without_memory(name, flags)?;
     }
     if flags.has(Flags::WRITE)
-        && !call.session.primary
         && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
     {
         return Err(error);
-    }
-    if call.shared.may_refuse_by_role() && call.session.turn == Turn::Sent {
-        call.refuse_by_role(name, flags)?;
     }
     if call.session.turn == Turn::Sent
         && call.session.is_subscriber()

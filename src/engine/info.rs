@@ -5,7 +5,6 @@ use std::fmt::Write;
 use crate::base::number::push_fixed;
 use crate::base::time::Time;
 use crate::keyspace::{Keyspace, access_clock};
-use crate::replication::Replica;
 
 use super::config::show_percent;
 use super::pubsub::Way;
@@ -205,7 +204,7 @@ fn persistence(text: &mut String, source: &Source<'_>) {
         running.map_or(-1, |running| (source.now.micros_since(running.since) / 1_000_000) as i64)
     };
     fields!(text,
-        "loading": u8::from(state.loading),
+        "loading": u8::from(state.loading.is_some()),
         "async_loading": 0,
         "current_save_keys_processed": state.saving.map_or(0, |saving| saving.keys_done),
         "current_save_keys_total": state.saving.map_or(0, |saving| saving.keys),
@@ -233,6 +232,19 @@ fn persistence(text: &mut String, source: &Source<'_>) {
         fields!(text,
             "aof_current_size": state.log_size,
             "aof_base_size": state.log_base_size,
+        );
+    }
+    if let Some(loading) = &state.loading {
+        let seconds = source.now.seconds().saturating_sub(loading.since.seconds());
+        // As long again as it has taken so far, for each part like the one that is read.
+        let left = loading.bytes.saturating_sub(loading.read);
+        fields!(text,
+            "loading_start_time": loading.since.seconds(),
+            "loading_total_bytes": loading.bytes,
+            "loading_rdb_used_mem": 0,
+            "loading_loaded_bytes": loading.read,
+            "loading_loaded_perc": fixed(percent_of(loading.read, loading.bytes), 2),
+            "loading_eta_seconds": (seconds * left).checked_div(loading.read).unwrap_or(1),
         );
     }
     if let Some(ring) = &state.ring {
@@ -297,16 +309,10 @@ fn stats(text: &mut String, source: &Source<'_>) {
 fn replication(text: &mut String, source: &Source<'_>) {
     let shared = source.shared;
     let primary = &shared.primary;
-    match &shared.following {
-        Some(link) => following(text, source, link),
-        None => fields!(text, "role": "master",),
-    }
-    fields!(text, "connected_slaves": primary.followers().count(),);
-    if shared.following.is_none()
-        && let Some(good) = shared.good_replicas(source.now)
-    {
-        fields!(text, "min_slaves_good_slaves": good,);
-    }
+    fields!(text,
+        "role": "master",
+        "connected_slaves": primary.followers().count(),
+    );
     for (i, link) in primary.followers().enumerate() {
         let client = shared.clients.get(link.session);
         let host = client.map_or("", |client| client.session.peer.host());
@@ -317,49 +323,13 @@ fn replication(text: &mut String, source: &Source<'_>) {
     fields!(text,
         "master_failover_state": "no-failover",
         "master_replid": primary.id,
-        "master_replid2": primary.former.as_ref().map_or("0".repeat(40), |(id, _)| id.clone()),
+        "master_replid2": "0".repeat(40),
         "master_repl_offset": primary.offset(),
-        "second_repl_offset": primary.former.as_ref().map_or(-1, |(_, offset)| *offset as i64),
+        "second_repl_offset": -1,
         "repl_backlog_active": 0,
         "repl_backlog_size": 1_048_576,
         "repl_backlog_first_byte_offset": 0,
         "repl_backlog_histlen": 0,
-    );
-}
-
-/// Tells of the link to the server that is followed.
-fn following(text: &mut String, source: &Source<'_>, link: &Replica) {
-    let Source { shared, now, .. } = source;
-    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
-    let offset = shared.primary.offset();
-    fields!(text,
-        "role": "slave",
-        "master_host": link.host,
-        "master_port": link.port,
-        "master_link_status": if link.is_online() { "up" } else { "down" },
-        "master_last_io_seconds_ago": seconds(link.silent_seconds(*now)),
-        "master_sync_in_progress": u8::from(link.is_receiving()),
-        "slave_read_repl_offset": offset + link.begun_bytes(),
-        "slave_repl_offset": offset,
-    );
-    if link.is_receiving() {
-        let (read, left) = link.progress();
-        let total = left.map_or(0, |left| read + left);
-        fields!(text,
-            "master_sync_total_bytes": total,
-            "master_sync_read_bytes": read,
-            "master_sync_left_bytes": left.map_or(-(read as i64), |left| left as i64),
-            "master_sync_perc": fixed(if total == 0 { 0.0 } else { percent_of(read, total) }, 2),
-            "master_sync_last_io_seconds_ago": link.heard_seconds(*now),
-        );
-    }
-    if !link.is_online() {
-        fields!(text, "master_link_down_since_seconds": seconds(link.down_seconds(*now)),);
-    }
-    fields!(text,
-        "slave_priority": shared.config.replica_priority.get(),
-        "slave_read_only": u8::from(shared.config.replica_read_only),
-        "replica_announced": 1,
     );
 }
 

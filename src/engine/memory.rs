@@ -134,8 +134,7 @@ impl Engine {
             return;
         }
         self.shared.out_of_memory = false;
-        let left_to_primary = self.shared.following.is_some() && self.shared.config.replica_ignore_maxmemory;
-        if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary {
+        if self.shared.excess() == 0 || self.shared.is_paused(now) {
             return;
         }
         // Clients that take more than their share go before keys do.
@@ -216,8 +215,7 @@ impl Call<'_> {
         let queues = self.session.transaction.is_some()
             && !matches!(name, "EXEC" | "DISCARD" | "QUIT" | "RESET" | "MULTI" | "WATCH");
         let runs = name == "EXEC" && queued_flags(self.shared, self.session).has(Flags::DENYOOM);
-        let obeys = self.session.primary;
-        if self.session.turn == Turn::Sent && !obeys && (flags.has(Flags::DENYOOM) || queues || runs) {
+        if self.session.turn == Turn::Sent && (flags.has(Flags::DENYOOM) || queues || runs) {
             return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
         }
         Ok(())

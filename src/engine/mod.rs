@@ -8,7 +8,6 @@ mod clients;
 pub mod config;
 mod describe;
 mod dispatch;
-pub mod following;
 pub mod histogram;
 pub mod host;
 pub mod index;
@@ -39,7 +38,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::keyspace::{Effects, Keyspace};
-use crate::replication::{Primary, Replica};
+use crate::replication::Primary;
 use crate::resp::{Args, SessionId};
 use crate::spec::{Categories, Spec};
 
@@ -87,8 +86,6 @@ pub struct Engine {
     logging: bool,
     /// When `tick` last did what it does a few times a second.
     last_cron: Time,
-    /// The host was asked for a connection to the server that we follow.
-    connecting: Option<RequestId>,
 }
 
 impl Engine {
@@ -118,7 +115,6 @@ impl Engine {
             latency: latency::Latency::default(),
             persistence: persistence::Persistence::default(),
             primary: Primary::new(history),
-            following: config.replicaof.get().map(|(host, port)| Box::new(Replica::new(host.into(), port))),
             requests: shared::Requests::default(),
             run_id,
             host: host::Host::default(),
@@ -134,10 +130,9 @@ impl Engine {
         let mut keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
         keyspace.limits = shared.config.limits(key);
         keyspace.usage = shared.config.usage();
-        keyspace.follows = shared.following.is_some();
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
-        Self { shared, keyspace, effects, logging: false, last_cron: Time::default(), connecting: None }
+        Self { shared, keyspace, effects, logging: false, last_cron: Time::default() }
     }
 
     // Out -------------------------------------------------------------------------------------------------------
@@ -218,6 +213,10 @@ impl Engine {
             client.session.user = acl::UserId::HOST;
         }
         self.execute(id, args, now);
+        // What comes next goes on from what a script leaves.
+        while self.shared.busy.is_some() {
+            self.slice(now);
+        }
         self.keyspace.lazy_expiry = true;
         self.effects.logging = logging;
     }

@@ -1,6 +1,7 @@
 //! What the engine knows of its host's storage: for INFO, LASTSAVE, the save points and refused writes.
 
 use crate::base::time::Time;
+use crate::persist::rdb::Purpose;
 use crate::resp::Error;
 
 use super::config::Config;
@@ -32,13 +33,23 @@ pub struct Persistence {
     pub log_base_size: u64,
     /// How full the log is, if it is bounded.
     pub ring: Option<RingUse>,
-    pub loading: bool,
+    /// Something that was kept is being opened, and clients can't use it yet.
+    pub loading: Option<Loading>,
     /// Why the last snapshot or write to the log failed, for INFO.
     pub last_error: String,
     /// What loading found damaged, for INFO.
     pub warning: String,
     pub loaded_keys: u64,
     pub expired_while_loading: u64,
+}
+
+/// How far what was kept is open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Loading {
+    pub since: Time,
+    /// Bytes in all, as far as that is known, and those that are read.
+    pub bytes: u64,
+    pub read: u64,
 }
 
 /// A log that has room for so much between two snapshots, in bytes.
@@ -78,6 +89,14 @@ impl Persistence {
         self.rewrite_scheduled = false;
     }
 
+    /// Takes note that a snapshot or a rewrite was given up; it has not failed.
+    pub fn give_up(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Dump => self.saving = None,
+            Purpose::Base => self.rewriting = None,
+        }
+    }
+
     fn running(&self, dirty: u64, now: Time) -> Running {
         Running { since: now, dirty, log_size: self.log_size, keys_done: 0, keys: 0 }
     }
@@ -85,7 +104,7 @@ impl Persistence {
     /// Returns whether neither a snapshot nor a rewrite is asked for, and nothing is being loaded.
     pub fn is_idle(&self) -> bool {
         let scheduled = self.save_scheduled || self.rewrite_scheduled;
-        self.saving.is_none() && self.rewriting.is_none() && !scheduled && !self.loading
+        self.saving.is_none() && self.rewriting.is_none() && !scheduled && self.loading.is_none()
     }
 
     /// Takes note of how a snapshot ended.

@@ -21,13 +21,16 @@ impl Engine {
         if self.shared.busy.is_some() {
             return self.slice(now);
         }
+        if self.shared.persistence.loading.is_some() {
+            // What is there is not all yet: nothing of it expires, is evicted or saved.
+            return;
+        }
         self.end_pause(now);
         if self.has_postponed() {
             self.run_postponed(now);
         }
         self.make_room(now);
         self.evict_clients();
-        self.tend_link(now);
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -41,7 +44,7 @@ impl Engine {
         self.note_latency("expire-cycle", began, now);
         self.close_idle(now);
         self.save_if_due(now);
-        self.look_after_replicas(now);
+        self.ping_replicas(now);
     }
 
     /// Returns when `tick` should be called next, if nothing else happens before.
@@ -79,12 +82,11 @@ impl Engine {
             || self.keyspace.has_volatile()
             || saves
             || !self.shared.primary.is_empty()
-            || self.shared.following.is_some()
             || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {
-        if !self.keyspace.active_expiry || self.shared.pause.is_on() || self.keyspace.follows {
+        if !self.keyspace.active_expiry || self.shared.pause.is_on() {
             return;
         }
         self.effects.observed = self.shared.observes_keys();

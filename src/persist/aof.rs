@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base::number::parse_uint;
 use crate::resp::{Args, Limits, OwnedArgs, Parsed, Parser};
 
 /// Reads a log, in pieces of any size, and gives out its commands; those of a transaction when it is whole.
@@ -13,6 +14,8 @@ pub struct Reader {
     /// Where `pending` begins in the log.
     at: u64,
     transaction: Option<Held>,
+    /// The last second that is of interest.
+    until: Option<u64>,
 }
 
 /// A transaction that is not whole yet.
@@ -38,9 +41,16 @@ pub enum Fault {
     Malformed(String),
     /// A command that there is not.
     UnknownCommand(String),
+    /// What follows was logged in this second, which is of no interest.
+    Later(u64),
 }
 
 impl Reader {
+    /// Makes a reader that stops, as if there were a damage, where the log tells a later second than this one.
+    pub fn until(seconds: u64) -> Self {
+        Self { until: Some(seconds), ..Self::default() }
+    }
+
     /// Gives `run` every command that is whole with these bytes. What it refuses is a damage at that command.
     pub fn feed(
         &mut self,
@@ -72,6 +82,10 @@ impl Reader {
                 let args = self.parser.command(input);
                 let at = self.at + read as u64;
                 take(&mut self.transaction, args, at, run)?;
+            } else if let Some(told) =
+                told(&input[read..end]).filter(|told| self.until.is_some_and(|end| *told > end))
+            {
+                return Err(self.damage(read, Fault::Later(told)));
             }
             read = end;
         }
@@ -105,6 +119,11 @@ impl Reader {
     fn damage(&self, read: usize, fault: Fault) -> Damage {
         Damage { at: self.transaction.as_ref().map_or(self.at + read as u64, |held| held.at), fault }
     }
+}
+
+/// Returns the second that a remark tells, if it is of that kind.
+fn told(remark: &[u8]) -> Option<u64> {
+    parse_uint(remark.strip_prefix(b"#TS:")?.trim_ascii_end())
 }
 
 /// Runs a command, or holds it until its transaction is whole.
@@ -152,6 +171,7 @@ impl fmt::Display for Fault {
             Fault::EndsEarly => f.write_str("the log ends within a command or a transaction"),
             Fault::Malformed(why) => f.write_str(why),
             Fault::UnknownCommand(name) => write!(f, "unknown command '{name}'"),
+            Fault::Later(seconds) => write!(f, "what follows is of second {seconds}"),
         }
     }
 }
@@ -210,6 +230,19 @@ mod tests {
                 };
                 assert_eq!(result, expected, "{end} bytes");
             }
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_until_a_second() {
+        let set = call(&["SET", "a", "1"]);
+        let log = ["#TS:10\r\n", &set, "#TS:11\r\n#other\r\n", &set, "#TS:12\r\n", &set].concat();
+        let at = |seconds: &str| log.find(seconds).map(|at| at as u64);
+        for (until, stop) in [(9, at("#TS:10")), (10, at("#TS:11")), (11, at("#TS:12")), (12, None)] {
+            let mut reader = Reader::until(until);
+            let result = log.as_bytes().chunks(3).try_for_each(|piece| reader.feed(piece, |_| Ok(())));
+            let expected = stop.map(|at| Damage { at, fault: Fault::Later(until + 1) });
+            assert_eq!(result.err(), expected, "{until}");
         }
     }
 

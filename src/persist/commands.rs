@@ -6,6 +6,7 @@
 mod stream;
 
 use crate::base::number::{format_float, format_uint};
+use crate::base::time::Time;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::hash::Hash;
 use crate::data::list::{List, Side};
@@ -28,19 +29,27 @@ pub struct Writer {
     begun: Option<usize>,
     keys: u64,
     all_keys: u64,
+    /// What comes first: when it was written, if that is to be told, and the libraries of functions.
+    head: Vec<u8>,
     is_done: bool,
 }
 
 impl Writer {
-    /// Begins to write the present state; another walk that was under way can't go on.
-    pub fn new(keyspace: &mut Keyspace) -> Self {
+    /// Begins to write the present state; another walk that was under way can't go on. `told` is the time that the log
+    /// is to begin with.
+    pub fn new(keyspace: &mut Keyspace, told: Option<Time>) -> Self {
         keyspace.freeze();
-        Self { selected: None, begun: None, keys: 0, all_keys: keyspace.len() as u64, is_done: false }
+        let mut head = told.map(time_note).unwrap_or_default();
+        for code in &keyspace.libraries {
+            Out { limit: usize::MAX, bytes: &mut head }.call(&[b"FUNCTION", b"LOAD", code]);
+        }
+        Self { selected: None, begun: None, keys: 0, all_keys: keyspace.len() as u64, head, is_done: false }
     }
 
     /// Appends about `budget` bytes to `out`. A command may exceed it.
     pub fn step(&mut self, keyspace: &mut Keyspace, budget: usize, out: &mut Vec<u8>) -> Progress {
         let limit = out.len() + budget.max(1);
+        out.append(&mut self.head);
         self.is_done =
             self.is_done || !keyspace.walk_frozen(|facts, entry| self.entry(facts, entry, limit, out));
         if self.is_done { Progress::Done } else { Progress::Working }
@@ -79,6 +88,11 @@ impl Writer {
         self.keys += 1;
         if out.is_full() { Visit::Pause } else { Visit::Next }
     }
+}
+
+/// Returns the remark that tells the time of what follows it in a log.
+pub fn time_note(now: Time) -> Vec<u8> {
+    [b"#TS:", &format_uint(now.seconds())[..], b"\r\n"].concat()
 }
 
 /// Where commands are written.

@@ -18,8 +18,7 @@ impl Store {
     /// Goes on with the snapshot that replicas wait for. One for the host comes first.
     pub(super) fn step_sync(&mut self) {
         if self.is_free() && self.engine.shared().primary.wants_snapshot() {
-            let mut saver = self.saver(Purpose::Dump, self.now);
-            saver.stream_db = self.engine.stream_db();
+            let saver = self.saver(Purpose::Dump, self.now);
             self.engine.begin_sync();
             self.sync = Some(Sync { saver, bytes: vec![] });
         }

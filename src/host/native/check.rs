@@ -27,9 +27,19 @@ pub fn rdb(path: &str) -> ExitCode {
     exit(check_rdb(Path::new(path)))
 }
 
-/// Checks an append-only log: its manifest, or one file. `fix` cuts off what is damaged, if standard input agrees.
-pub fn aof(path: &str, fix: bool) -> ExitCode {
-    exit(check_aof(Path::new(path), fix))
+/// Checks an append-only log: its manifest, or one file.
+pub fn aof(path: &str, cut: Cut) -> ExitCode {
+    exit(check_aof(Path::new(path), cut))
+}
+
+/// What is cut off a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    Nothing,
+    /// What is damaged, if standard input agrees.
+    Damage,
+    /// What was logged after this second, as far as the log tells the time.
+    After(u64),
 }
 
 fn exit(checked: Checked<()>) -> ExitCode {
@@ -124,36 +134,35 @@ fn say(at: u64, text: fmt::Arguments<'_>) {
 
 // Logs ----------------------------------------------------------------------------------------------------------
 
-fn check_aof(path: &Path, fix: bool) -> Checked<()> {
+fn check_aof(path: &Path, cut: Cut) -> Checked<()> {
     let mut start = vec![];
     let read = open(path, "")?.take(64).read_to_end(&mut start);
     read.map_err(|error| unreadable(path, &error))?;
     if start.starts_with(b"file ") || start.starts_with(b"#") && name(path).ends_with(".manifest") {
         println!("Start checking Multi Part AOF");
-        return check_parts(path, fix);
+        return check_parts(path, cut);
     }
     println!("Start checking Old-Style AOF");
-    check_file(path, name(path), Last::Yes, fix)?;
-    println!("AOF {} is valid", path.display());
+    if check_file(path, name(path), Last::Yes, cut)? {
+        println!("AOF {} is valid", path.display());
+    }
     Ok(())
 }
 
-fn check_parts(path: &Path, fix: bool) -> Checked<()> {
+fn check_parts(path: &Path, cut: Cut) -> Checked<()> {
     let text = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     let text = String::from_utf8_lossy(&text);
-    let manifest = Manifest::parse(&text).map_err(|line| {
-        let wrong = text.lines().nth(line - 1).unwrap_or_default();
-        format!("Invalid AOF manifest file format: line {line} of {}\n>>> '{wrong}'", path.display())
-    })?;
+    let manifest = Manifest::parse(&text).map_err(|flaw| flaw.to_string())?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let check = |part: &Part, kind: &str, last: bool| {
         let last = if last { Last::Yes } else { Last::No };
-        check_file(&folder.join(&part.name), &part.name, last, fix)?;
-        println!("{kind} AOF {} is valid", part.name);
+        if check_file(&folder.join(&part.name), &part.name, last, cut)? {
+            println!("{kind} AOF {} is valid", part.name);
+        }
         Checked::Ok(())
     };
     if let Some(base) = &manifest.base {
-        let form = if base.name.ends_with(".rdb") { "RDB" } else { "AOF" };
+        let form = if begins_as_snapshot(&folder.join(&base.name)) { "RDB" } else { "RESP" };
         println!("Start to check BASE AOF ({form} format).");
         check(base, "BASE", manifest.changes.is_empty())?;
     }
@@ -167,6 +176,12 @@ fn check_parts(path: &Path, fix: bool) -> Checked<()> {
     Ok(())
 }
 
+/// Returns whether a file can be read and begins with a snapshot.
+fn begins_as_snapshot(path: &Path) -> bool {
+    let mut start = [0; 5];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"REDIS"
+}
+
 /// Whether a file is the last of its log: only that one may be cut off, since nothing goes on from it.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
@@ -174,14 +189,26 @@ enum Last {
     No,
 }
 
-fn check_file(path: &Path, name: &str, last: Last, fix: bool) -> Checked<()> {
+/// Checks one file; returns whether it was in order, and not empty.
+fn check_file(path: &Path, name: &str, last: Last, cut: Cut) -> Checked<bool> {
     let mut file = open(path, ", aborting...")?;
     let size = file.metadata().map_err(|error| unreadable(path, &error))?.len();
     if size == 0 {
         println!("AOF {name} is empty");
-        return Ok(());
+        return Ok(false);
     }
-    let Scan { intact, line, fault } = scan(&mut file, path)?;
+    let scan = scan(&mut file, path, cut)?;
+    let is_whole = scan.fault.is_none();
+    match cut {
+        Cut::After(second) => cut_after(path, name, last, second, &scan),
+        Cut::Nothing | Cut::Damage => tell_of_damage(path, name, last, size, cut, scan),
+    }?;
+    Ok(is_whole)
+}
+
+/// Tells how far a file is in order, and cuts it off there if that is wanted.
+fn tell_of_damage(path: &Path, name: &str, last: Last, size: u64, wanted: Cut, scan: Scan) -> Checked<()> {
+    let Scan { intact, line, fault } = scan;
     if let Some(fault) = &fault {
         println!("0x{intact:>16x}: {fault}");
     }
@@ -191,14 +218,43 @@ fn check_file(path: &Path, name: &str, last: Last, fix: bool) -> Checked<()> {
     );
     match fault {
         None => Ok(()),
-        Some(_) if !fix => {
+        Some(_) if wanted != Cut::Damage => {
             Err(Some(format!("AOF {name} is not valid. Use the --fix option to try fixing it.")))
         }
         Some(_) if last == Last::No => Err(Some(format!(
             "Failed to truncate AOF {name} because it is not the last file: what comes after it goes on from there"
         ))),
-        Some(_) => cut(path, name, size, intact),
+        Some(_) => cut_damage(path, name, size, intact),
     }
+}
+
+/// Cuts off what a file says was logged later than in a second.
+fn cut_after(path: &Path, name: &str, last: Last, second: u64, scan: &Scan) -> Checked<()> {
+    let intact = scan.intact;
+    match &scan.fault {
+        None => println!("Truncate nothing in AOF {name} to timestamp {second}"),
+        Some(Fault::Later(_)) if intact == 0 => {
+            let path = path.display();
+            return Err(Some(format!("AOF {path} has nothing before timestamp {second}, aborting...")));
+        }
+        Some(Fault::Later(_)) if last == Last::No => {
+            return Err(Some(format!(
+                "Failed to truncate AOF {} to timestamp {second} to offset {intact} because it is not the last file.\n\
+                 If you insist, please delete all files after this file according to the manifest file and delete \
+                 the corresponding records in manifest file manually. Then re-run --check-aof.",
+                path.display()
+            )));
+        }
+        Some(Fault::Later(_)) => {
+            shorten(path, name, intact)?;
+            println!("Successfully truncated AOF {name} to timestamp {second}");
+        }
+        Some(fault) => {
+            println!("0x{intact:>16x}: {fault}");
+            return Err(Some(format!("AOF {name} is not valid. Use the --fix option to try fixing it.")));
+        }
+    }
+    Ok(())
 }
 
 /// How far a log is in order.
@@ -209,7 +265,7 @@ struct Scan {
     fault: Option<Fault>,
 }
 
-fn scan(file: &mut File, path: &Path) -> Checked<Scan> {
+fn scan(file: &mut File, path: &Path, cut: Cut) -> Checked<Scan> {
     let error = |error| unreadable(path, &error);
     let mut buffer = vec![0; PIECE];
     let mut n = read(file, &mut buffer).map_err(error)?;
@@ -225,7 +281,7 @@ fn scan(file: &mut File, path: &Path) -> Checked<Scan> {
         n = snapshot.rest.len();
         buffer[..n].copy_from_slice(&snapshot.rest);
     }
-    let mut log = Reader::default();
+    let mut log = if let Cut::After(second) = cut { Reader::until(second) } else { Reader::default() };
     let mut lines = Lines::default();
     let mut damage = None;
     loop {
@@ -275,7 +331,7 @@ impl Lines {
 }
 
 /// Cuts a file off, if whoever is at the terminal agrees.
-fn cut(path: &Path, name: &str, size: u64, intact: u64) -> Checked<()> {
+fn cut_damage(path: &Path, name: &str, size: u64, intact: u64) -> Checked<()> {
     println!(
         "This will shrink the AOF {name} from {size} bytes, with {} bytes, to {intact} bytes",
         size - intact
@@ -287,13 +343,17 @@ fn cut(path: &Path, name: &str, size: u64, intact: u64) -> Checked<()> {
     if !answer.to_ascii_lowercase().starts_with('y') {
         return Err(Some("Aborting...".into()));
     }
-    let cut = OpenOptions::new().write(true).open(path).and_then(|file| {
-        file.set_len(intact)?;
-        file.sync_all()
-    });
-    cut.map_err(|error| format!("Failed to truncate AOF {name}: {}", plain(&error)))?;
+    shorten(path, name, intact)?;
     println!("Successfully truncated AOF {name}");
     Ok(())
+}
+
+fn shorten(path: &Path, name: &str, len: u64) -> Checked<()> {
+    let shortened = OpenOptions::new().write(true).open(path).and_then(|file| {
+        file.set_len(len)?;
+        file.sync_all()
+    });
+    shortened.map_err(|error| Some(format!("Failed to truncate AOF {name}: {}", plain(&error))))
 }
 
 // Files ---------------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ impl Server {
         match request {
             Request::Save => self.files.begin(&mut self.store, Purpose::Dump, now),
             Request::Rewrite => self.files.begin(&mut self.store, Purpose::Base, now),
+            Request::GiveUpSave => self.files.give_up(&mut self.store, Purpose::Dump, now),
             Request::Close(session) => self.close(session, now),
             Request::Resume(session) => self.resume(session, now),
             Request::Shutdown { save, now: _, force } => {
@@ -73,9 +74,6 @@ impl Server {
                 self.store.answer(id, answer, now);
             }
             Request::Warn(text) => self.log.warning(format_args!("{text}")),
-            Request::Note(text) => self.log.notice(format_args!("{text}")),
-            Request::Connect { host, port } => self.connect_to(id, host, port, now),
-            Request::Replaced => self.files.replaced(&mut self.store, now),
             Request::Configured(name) => self.configured(name, now),
             Request::Sleep { until } => {
                 self.clock.sleep_until(until);
@@ -92,14 +90,37 @@ impl Server {
                 self.files.sync(&mut self.store);
                 self.store.answer(id, Answer::Said(Vec::new()), now);
             }
-            Request::Reload { log } => {
-                let result = if log {
-                    self.files.load_again(&mut self.store, now)
-                } else {
-                    self.store.reload(now).map(drop).map_err(|damage| damage.to_string())
-                };
+            Request::Reload { log: false } => {
+                let result = self.store.reload(now).map(drop).map_err(|damage| damage.to_string());
                 self.store.answer(id, answer_of(result), now);
             }
+            Request::Reload { log: true } => {
+                if let Err(why) = self.files.begin_load_again(&mut self.store, id, now) {
+                    self.store.answer(id, Answer::Failed(format!("ERR {why}")), now);
+                }
+            }
+        }
+    }
+
+    /// Loads on; when all is there, whoever waits for it is told.
+    pub(super) fn go_on_loading(&mut self, now: Time) -> Result<(), String> {
+        let Some(opened) = self.files.step_load(&mut self.store, now)? else { return Ok(()) };
+        match opened.request {
+            Some(request) => self.store.answer(request, Answer::Done, now),
+            None => self.tell_ready(),
+        }
+        self.finish(now)
+    }
+
+    fn tell_ready(&self) {
+        let config = &self.store.engine().shared().config;
+        let ports = [config.port.get(), config.tls_port.get(), config.ws_port.get()];
+        if ports.iter().any(|port| *port > 0) {
+            self.log.notice(format_args!("Ready to accept connections"));
+        }
+        if !config.unixsocket.is_empty() {
+            let path = &config.unixsocket;
+            self.log.notice(format_args!("The server is now ready to accept connections at {path}"));
         }
     }
 
@@ -124,7 +145,7 @@ impl Server {
             return;
         }
         self.looked_after = Stopwatch::start();
-        self.files.look_after(&mut self.store);
+        self.files.look_after(&mut self.store, now);
         self.check_outputs(now);
         facts::tell(self.store.engine_mut().shared_mut());
     }
@@ -216,6 +237,7 @@ impl Server {
             Save::Yes => true,
             Save::No => false,
         };
+        let save = save && !self.files.is_loading();
         if let Err(error) = self.files.close(&mut self.store, save, now) {
             self.log.warning(format_args!("Error trying to save the DB, can't exit: {}", plain(&error)));
             if !force {
@@ -242,10 +264,8 @@ impl Server {
         let config = &self.store.engine().shared().config;
         match name {
             "loglevel" => self.log.set_level(config.loglevel),
-            "appendonly" => {
-                let on = config.appendonly;
-                self.files.append_only(&mut self.store, on, now);
-            }
+            "appendonly" => self.files.append_only(&mut self.store, now),
+            "aof-disable-auto-gc" => self.files.remove_old(&mut self.store),
             "port" | "bind" => self.listen_anew(),
             _ => {}
         }

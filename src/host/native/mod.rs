@@ -8,7 +8,6 @@ mod connection;
 mod duties;
 mod facts;
 pub mod files;
-mod link;
 mod listen;
 pub mod log;
 pub mod memory;
@@ -37,7 +36,8 @@ Usage: redlet-server [/path/to/redis.conf] [options] [-]
        redlet-server -v or --version
        redlet-server -h or --help
        redlet-server --check-rdb FILE
-       redlet-server --check-aof [--fix] FILE    a manifest, or a log of one file; --fix cuts off what is damaged
+       redlet-server --check-aof [--fix | --truncate-to-timestamp SECOND] FILE
+                                  a manifest, or a log of one file; cuts off what is damaged, or what came later
 
 Every parameter of a redis.conf is an option:
        redlet-server --port 7777
@@ -58,7 +58,11 @@ pub fn run(words: &[String]) -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Asked::CheckRdb(file) => return check::rdb(&file),
-        Asked::CheckAof { file, fix } => return check::aof(&file, fix),
+        Asked::CheckAof { file, cut } => return check::aof(&file, cut),
+        Asked::NoSecond => {
+            println!("Invalid timestamp, aborting...");
+            return ExitCode::FAILURE;
+        }
         Asked::Misunderstood => {
             print!("{USAGE}");
             return ExitCode::FAILURE;
@@ -103,9 +107,7 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     announce(log);
     memory::count_as_loop();
     facts::allow_connections(&config, log);
-    let (port, unixsocket) = (config.port.get(), config.unixsocket.clone());
-    let has_tcp =
-        [config.port.get(), config.tls_port.get(), config.ws_port.get()].iter().any(|port| *port > 0);
+    let port = config.port.get();
     let mut server = Server::new(config, sources.test_clock, log.clone())?;
     server.tell_file(sources.file.as_deref());
     server.heed_signals()?;
@@ -114,12 +116,6 @@ fn serve(config: Config, sources: &Sources, log: &Arc<Log>) -> Result<(), String
     // Whoever reads the log for this takes the port for ours.
     log.notice(format_args!("Running mode=standalone, port={port}, PID: {}.", std::process::id()));
     server.load()?;
-    if has_tcp {
-        log.notice(format_args!("Ready to accept connections"));
-    }
-    if !unixsocket.is_empty() {
-        log.notice(format_args!("The server is now ready to accept connections at {unixsocket}"));
-    }
     server.run()
 }
 

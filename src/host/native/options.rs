@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 
+use super::check::Cut;
 use crate::commands::ALL;
 use crate::engine::Config;
 use crate::engine::acl::Acl;
@@ -19,11 +20,13 @@ pub enum Asked {
     Version,
     /// What a snapshot holds, and whether it is whole.
     CheckRdb(String),
-    /// Whether a log is whole; `fix` cuts it off where it is not.
+    /// Whether a log is whole, and what is cut off.
     CheckAof {
         file: String,
-        fix: bool,
+        cut: Cut,
     },
+    /// `--truncate-to-timestamp` with something else than a second.
+    NoSecond,
     /// One of these without its file, or with more than that.
     Misunderstood,
     Serve(Sources),
@@ -93,8 +96,16 @@ pub fn read_command_line(words: &[String]) -> Asked {
 fn read_check(check: &str, rest: &[String]) -> Asked {
     match (check, rest) {
         ("--check-rdb", [file]) => Asked::CheckRdb(file.clone()),
-        ("--check-aof", [file]) if file != "--fix" => Asked::CheckAof { file: file.clone(), fix: false },
-        ("--check-aof", [fix, file]) if fix == "--fix" => Asked::CheckAof { file: file.clone(), fix: true },
+        ("--check-aof", [file]) if !file.starts_with("--") => {
+            Asked::CheckAof { file: file.clone(), cut: Cut::Nothing }
+        }
+        ("--check-aof", [fix, file]) if fix == "--fix" => {
+            Asked::CheckAof { file: file.clone(), cut: Cut::Damage }
+        }
+        ("--check-aof", [option, second, file]) if option == "--truncate-to-timestamp" => {
+            let file = file.clone();
+            second.parse().map_or(Asked::NoSecond, |second| Asked::CheckAof { file, cut: Cut::After(second) })
+        }
         _ => Asked::Misunderstood,
     }
 }
@@ -104,7 +115,7 @@ fn is_one_word(option: &str) -> bool {
 }
 
 /// Quotes a word so that a redis.conf's reader finds it as it was.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let mut quoted = String::from("\"");
     for byte in word.bytes() {
         match byte {
@@ -256,8 +267,8 @@ mod tests {
     fn files_are_checked_by_their_names() {
         let check = |words: &str| read_command_line(&words.split(' ').map(String::from).collect::<Vec<_>>());
         assert_eq!(check("--check-rdb a"), Asked::CheckRdb("a".into()));
-        assert_eq!(check("--check-aof a"), Asked::CheckAof { file: "a".into(), fix: false });
-        assert_eq!(check("--check-aof --fix a"), Asked::CheckAof { file: "a".into(), fix: true });
+        assert_eq!(check("--check-aof a"), Asked::CheckAof { file: "a".into(), cut: Cut::Nothing });
+        assert_eq!(check("--check-aof --fix a"), Asked::CheckAof { file: "a".into(), cut: Cut::Damage });
         for wrong in ["--check-rdb", "--check-rdb a b", "--check-aof --fix", "--check-aof a --fix"] {
             assert_eq!(check(wrong), Asked::Misunderstood, "{wrong}");
         }

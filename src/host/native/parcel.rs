@@ -1,10 +1,9 @@
 //! Calls for other servers. All else waits meanwhile, as in Redis, so that a key is never in two places or in none.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::link;
 use crate::engine::Parcel;
 
 const WRITING: &str = "IOERR error or timeout writing to target instance";
@@ -29,7 +28,14 @@ pub fn send(parcel: &Parcel) -> Result<Vec<u8>, &'static str> {
 }
 
 fn connect(parcel: &Parcel, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = link::connect(&parcel.host, parcel.port, timeout)?;
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in (&*parcel.host, parcel.port).to_socket_addrs()? {
+        result = TcpStream::connect_timeout(&address, timeout);
+        if result.is_ok() {
+            break;
+        }
+    }
+    let stream = result?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;

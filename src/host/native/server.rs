@@ -124,10 +124,10 @@ impl Server {
         Ok(())
     }
 
-    /// Loads what another run has kept.
+    /// Begins to load what another run has kept; [`run`](Self::run) goes on with it.
     pub fn load(&mut self) -> Result<(), String> {
         let now = self.clock.now();
-        self.files.load(&mut self.store, now)
+        self.files.begin_load(&mut self.store, now)
     }
 
     /// Serves until told to stop. An error is what the server dies of.
@@ -152,6 +152,9 @@ impl Server {
             self.finish(now)?;
             if rang {
                 self.hear()?;
+            }
+            if self.files.is_loading() {
+                self.go_on_loading(now)?;
             }
             self.files.step(&mut self.store);
             self.look_after(now);
@@ -199,7 +202,6 @@ impl Server {
                     let refused = foreign && is_protected(&self.store.engine().shared().config);
                     let _ = answer.send((!refused).then(|| metrics::write(&self.store, now)));
                 }
-                News::Connected { request, result } => self.connected(request, result, now),
                 News::Pass(micros) => self.pass(micros)?,
                 News::InputEnded => self.end_without_saving(),
             }
@@ -269,11 +271,6 @@ impl Server {
             bridge.register(id, self.bell.clone());
             self.unfinished.push(id);
         }
-        self.attach(id, link, now);
-    }
-
-    /// Makes a link the connection of a session.
-    pub(super) fn attach(&mut self, id: SessionId, mut link: Link, now: Time) {
         let token = Token(SESSIONS + id.0 as usize);
         if let Err(error) = link.register(self.poll.registry(), token) {
             self.log.warning(format_args!("Accepting client connection: {error}"));

@@ -149,7 +149,7 @@ impl fmt::Display for Fault {
             Fault::Version(version) => write!(f, "RDB version {version} is not known"),
             Fault::EndsEarly => f.write_str("the snapshot ends early"),
             Fault::Checksum { found, computed } => {
-                write!(f, "the checksum is {found:016x}, the content's is {computed:016x}")
+                write!(f, "RDB CRC error: the checksum is {found:016x}, the content's is {computed:016x}")
             }
             Fault::Database(n) => write!(f, "there is no database {n}"),
             Fault::DuplicateKey => f.write_str("the key is there twice"),

@@ -1,5 +1,6 @@
 //! The append-only log: its files, and when they reach the disk.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use super::snapshot::place;
 use super::system::{Access, OpenFile, System, Work};
 use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
+use crate::persist::commands::time_note;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// While the disk is busy with a sync, what is to be written waits for so long in memory: a write would wait for the
@@ -27,9 +29,18 @@ pub struct AppendLog {
     pub manifest: Manifest,
     /// Where changes are written; `None` when there is no log.
     file: Option<Open>,
-    /// The log begins with the snapshot that is being written; until then the manifest does not know of it.
-    starting: Option<Part>,
+    start: Start,
     syncer: Option<Syncer>,
+}
+
+/// Whether the log is yet to begin.
+#[derive(PartialEq)]
+enum Start {
+    No,
+    /// With the next rewrite.
+    Wanted,
+    /// With the snapshot that is being written; until then the manifest does not know of this file.
+    Begun(Part),
 }
 
 /// The file that is written to.
@@ -51,7 +62,15 @@ struct Open {
 
 impl AppendLog {
     pub fn new(system: Arc<dyn System>, folder: PathBuf, name: String) -> Self {
-        Self { system, folder, name, manifest: Manifest::default(), file: None, starting: None, syncer: None }
+        Self {
+            system,
+            folder,
+            name,
+            manifest: Manifest::default(),
+            file: None,
+            start: Start::No,
+            syncer: None,
+        }
     }
 
     pub fn is_on(&self) -> bool {
@@ -61,6 +80,11 @@ impl AppendLog {
     /// Returns what the names of all files begin with.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name of the folder.
+    pub fn folder_name(&self) -> Cow<'_, str> {
+        self.folder.file_name().unwrap_or_default().to_string_lossy()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -102,7 +126,7 @@ impl AppendLog {
         let Some(open) = &mut self.file else { return };
         if open.told != Some(now.seconds()) {
             open.told = Some(now.seconds());
-            open.annotation = format!("#TS:{}\r\n", now.seconds()).into_bytes();
+            open.annotation = time_note(now);
         }
     }
 
@@ -140,75 +164,92 @@ impl AppendLog {
 
     // Files -----------------------------------------------------------------------------------------------------
 
-    /// Goes on with the last file that the manifest names, or with a new one.
-    pub fn resume(&mut self) -> io::Result<()> {
+    /// Goes on with the last file that the manifest names, or with a new one; returns its name, and whether it is new.
+    pub fn resume(&mut self) -> io::Result<(String, bool)> {
         self.system.make_folder(&self.folder)?;
-        match self.manifest.changes.last() {
-            Some(last) => {
-                self.file = Some(self.open(&last.name)?);
-                Ok(())
-            }
-            None => self.begin_file().map(drop),
-        }
+        let last = match self.manifest.changes.last() {
+            Some(last) => last.name.clone(),
+            None => return Ok((self.begin_file()?, true)),
+        };
+        self.file = Some(self.open(&last)?);
+        Ok((last, false))
     }
 
     /// Removes what a run that broke off has left: files that are no longer needed, and snapshots that were not complete.
-    pub fn tidy(&mut self) -> io::Result<()> {
+    ///
+    /// The former stay if `keep_old`.
+    pub fn tidy(&mut self, keep_old: bool) -> io::Result<()> {
         for name in self.system.list(&self.folder)? {
             if name.starts_with("temp-rewriteaof-") && name.ends_with(".aof") {
                 self.system.remove(&self.folder.join(name))?;
             }
         }
-        self.remove_old()
+        if keep_old { Ok(()) } else { self.remove_old() }
     }
 
     /// Says that there is to be a log: it begins with the next rewrite.
     pub fn start(&mut self) {
-        self.starting = Some(self.manifest.next_changes(&self.name));
+        self.start = Start::Wanted;
     }
 
-    /// Takes back that there is to be a log, if its first rewrite has not succeeded.
-    pub fn abandon_start(&mut self) -> bool {
-        let Some(part) = self.starting.take() else { return false };
+    /// Returns whether the log is yet to begin.
+    pub fn is_starting(&self) -> bool {
+        self.start != Start::No
+    }
+
+    /// Takes back what the log's first rewrite has begun, which has not succeeded; returns the name of the file that is
+    /// gone.
+    pub fn take_back_start(&mut self) -> Option<String> {
+        let Start::Begun(part) = std::mem::replace(&mut self.start, Start::Wanted) else { return None };
         self.file = None;
         // Nothing names the file, so that it does no harm if it stays.
-        let _ = self.system.remove(&self.folder.join(part.name));
-        true
+        let _ = self.system.remove(&self.folder.join(&part.name));
+        Some(part.name)
     }
 
     /// Ends the log; its files stay.
     pub fn stop(&mut self) -> io::Result<()> {
         let result = self.sync();
-        self.abandon_start();
+        if self.is_starting() {
+            self.take_back_start();
+            self.start = Start::No;
+        }
         self.file = None;
         result
     }
 
-    /// Begins a file for the changes to come, and returns what the file before them is to be called, which is of the
-    /// form `rdb` or `aof`.
-    pub fn begin_rewrite(&mut self, form: &str) -> io::Result<Part> {
+    /// Begins a file for the changes to come, and returns what the file before them is to be called: a snapshot, or
+    /// commands.
+    pub fn begin_rewrite(&mut self, in_commands: bool) -> io::Result<Part> {
         self.system.make_folder(&self.folder)?;
-        if let Some(part) = &self.starting {
+        if self.is_starting() {
+            let part = self.manifest.next_changes(&self.name);
             self.file = Some(self.open_new(&part.name)?);
+            self.start = Start::Begun(part);
         } else if self.is_on() {
             self.sync()?;
             self.begin_file()?;
         }
-        Ok(self.manifest.next_base(&self.name, form))
+        Ok(self.next_base(in_commands))
     }
 
     /// Puts the snapshot of a rewrite, which is in its place, before the changes that came after it.
-    pub fn end_rewrite(&mut self, base: Part) -> io::Result<()> {
+    /// Files that are no longer needed stay if `keep_old`.
+    pub fn end_rewrite(&mut self, base: Part, keep_old: bool) -> io::Result<()> {
         let mut manifest = self.manifest.clone();
-        manifest.changes.extend(self.starting.clone());
+        if let Start::Begun(part) = &self.start {
+            manifest.changes.push(part.clone());
+        }
         if self.file.is_none() {
             // Without a log there are no changes: all that the files hold is in the snapshot.
-            manifest.old.append(&mut manifest.changes);
+            manifest.retire_changes();
         }
         manifest.rebase(base);
         self.write_manifest(manifest)?;
-        self.starting = None;
-        self.remove_old()
+        if let Start::Begun(_) = self.start {
+            self.start = Start::No;
+        }
+        if keep_old { Ok(()) } else { self.remove_old() }
     }
 
     /// Makes a snapshot that is in its place the log's beginning, before there are changes.
@@ -217,23 +258,25 @@ impl AppendLog {
         self.write_manifest(manifest)
     }
 
-    /// Begins a new file of changes.
-    fn begin_file(&mut self) -> io::Result<()> {
+    /// Begins a new file of changes; returns its name.
+    fn begin_file(&mut self) -> io::Result<String> {
         let part = self.manifest.next_changes(&self.name);
-        let file = self.open_new(&part.name)?;
+        let name = part.name.clone();
+        let file = self.open_new(&name)?;
         let mut manifest = self.manifest.clone();
         manifest.changes.push(part);
         self.write_manifest(manifest)?;
         self.file = Some(file);
-        Ok(())
+        Ok(name)
     }
 
     pub fn manifest_path(&self) -> PathBuf {
         self.path(&format!("{}.manifest", self.name))
     }
 
-    pub fn next_base(&self) -> Part {
-        self.manifest.next_base(&self.name, "rdb")
+    /// Returns what the log's next beginning is to be called: a snapshot, or commands.
+    pub fn next_base(&self, in_commands: bool) -> Part {
+        self.manifest.next_base(&self.name, if in_commands { "aof" } else { "rdb" })
     }
 
     /// Puts a manifest in the place of the one that holds.
@@ -248,7 +291,7 @@ impl AppendLog {
     }
 
     /// Removes files that are no longer needed, and their names.
-    fn remove_old(&mut self) -> io::Result<()> {
+    pub fn remove_old(&mut self) -> io::Result<()> {
         if self.manifest.old.is_empty() {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use append::AppendLog;
+use load::{Opening, rest_after};
 use manifest::Part;
 use snapshot::{Writer, Written};
 use system::System;
@@ -32,11 +33,45 @@ pub struct Files {
     system: Arc<dyn System>,
     folder: PathBuf,
     append: AppendLog,
+    opening: Option<Opening>,
     writing: Option<Writing>,
     /// Numbers the snapshots, so that news of one that was given up is not taken for another's.
     snapshots: u64,
     written: Written,
+    rewrites_rest: Rest,
     log: Arc<Log>,
+}
+
+/// A pause between rewrites that fail: each leaves one more file of changes.
+#[derive(Default)]
+struct Rest {
+    until: Option<Duration>,
+    minutes: u64,
+}
+
+impl Rest {
+    /// So many files of changes are no reason to wait.
+    const FILES: usize = 3;
+
+    /// Begins a pause if there are too many files, each one twice as long as the one before, up to an hour.
+    fn begins(&mut self, uptime: Duration, files: usize) -> bool {
+        let begins = self.until.is_none() && files >= Self::FILES;
+        if begins {
+            self.minutes = (self.minutes * 2).clamp(1, 60);
+            self.until = Some(uptime + Duration::from_secs(60 * self.minutes));
+        }
+        begins
+    }
+
+    /// Returns whether a pause lasts; one that is over makes room for the next.
+    fn lasts(&mut self, uptime: Duration) -> bool {
+        self.until.take_if(|until| uptime >= *until);
+        self.until.is_some()
+    }
+
+    fn end(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// A snapshot on its way to a file.
@@ -47,6 +82,16 @@ struct Writing {
     base: Option<Part>,
     /// All of it is with the writer.
     complete: bool,
+    /// Until when it is to rest, for tests, and the keys that were written since it last did.
+    rests_until: Option<Duration>,
+    keys: u64,
+}
+
+impl Writing {
+    /// Returns whether it rests, as a test has asked for.
+    fn rests(&self, now: Duration) -> bool {
+        self.rests_until.is_some_and(|end| now < end)
+    }
 }
 
 impl Files {
@@ -56,7 +101,17 @@ impl Files {
         let folder = PathBuf::from(&config.dir);
         let (log_folder, name) = (folder.join(&config.appenddirname), config.appendfilename.clone());
         let append = AppendLog::new(system.clone(), log_folder, name);
-        Self { system, folder, append, writing: None, snapshots: 0, written, log }
+        Self {
+            system,
+            folder,
+            append,
+            opening: None,
+            writing: None,
+            snapshots: 0,
+            written,
+            rewrites_rest: Rest::default(),
+            log,
+        }
     }
 
     // Every turn ------------------------------------------------------------------------------------------------
@@ -86,16 +141,21 @@ impl Files {
     }
 
     /// Does what is due a few times a second: syncs, and tries again what has failed.
-    pub fn look_after(&mut self, store: &mut Store) {
+    pub fn look_after(&mut self, store: &mut Store, now: Time) {
         let policy = store.engine().shared().config.appendfsync;
         let result = self.append.look_after(policy);
         self.report(store, result);
+        self.append_only(store, now);
         self.rewrite_if_grown(store);
     }
 
     /// Returns how long the loop may wait; `None` if nothing is to be done here.
     pub fn wait_at_most(&self) -> Option<Duration> {
+        if let Some(opening) = &self.opening {
+            return Some(opening.wait_at_most(self.system.uptime()));
+        }
         match &self.writing {
+            Some(writing) if !writing.complete && writing.rests(self.system.uptime()) => Some(SLICE),
             Some(writing) if !writing.complete && writing.writer.has_room() => Some(Duration::ZERO),
             Some(writing) if !writing.complete => Some(SLICE),
             _ => self.append.wait_at_most(),
@@ -121,21 +181,43 @@ impl Files {
         }
     }
 
-    fn rewrite_if_grown(&self, store: &mut Store) {
-        let shared = store.engine_mut().shared_mut();
-        let (config, state) = (&shared.config, &mut shared.persistence);
+    /// Begins a rewrite that is due: the log has grown, or is yet to begin.
+    fn rewrite_if_grown(&mut self, store: &mut Store) {
+        let shared = store.engine().shared();
+        let (config, state) = (&shared.config, &shared.persistence);
         let percentage = config.auto_aof_rewrite_percentage.get() as u64;
         let idle = state.saving.is_none() && state.rewriting.is_none() && !state.rewrite_scheduled;
-        if percentage == 0 || !idle || !self.append.is_on() {
+        if !idle || self.is_loading() {
             return;
         }
-        let grown = state.log_size.saturating_sub(state.log_base_size);
-        let growth = grown.saturating_mul(100) / state.log_base_size.max(1);
-        if state.log_size >= config.auto_aof_rewrite_min_size.get() && growth >= percentage {
-            self.log.notice(format_args!("Starting automatic rewriting of AOF on {growth}% growth"));
-            state.rewrite_scheduled = true;
-            shared.requests.push(Request::Rewrite);
+        let base = state.log_base_size.max(1);
+        let growth = state.log_size.saturating_sub(state.log_base_size).saturating_mul(100) / base;
+        let has_grown = self.append.is_on()
+            && percentage > 0
+            && state.log_size >= config.auto_aof_rewrite_min_size.get()
+            && growth >= percentage;
+        if !(has_grown || self.append.is_starting()) || self.rests_from_rewrites(store) {
+            return;
         }
+        if has_grown {
+            self.log.notice(format_args!("Starting automatic rewriting of AOF on {growth}% growth"));
+        }
+        self.start_log(store);
+    }
+
+    /// Returns whether rewrites have failed so often that the next one waits.
+    fn rests_from_rewrites(&mut self, store: &Store) -> bool {
+        if !store.engine().shared().persistence.last_rewrite_failed {
+            return false;
+        }
+        let uptime = self.system.uptime();
+        if self.rewrites_rest.begins(uptime, self.append.manifest.changes.len()) {
+            let minutes = self.rewrites_rest.minutes;
+            self.log.warning(format_args!(
+                "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {minutes} minutes"
+            ));
+        }
+        self.rewrites_rest.lasts(uptime)
     }
 
     // Snapshots -------------------------------------------------------------------------------------------------
@@ -158,13 +240,13 @@ impl Files {
         let (target, temporary, base) = match purpose {
             Purpose::Dump => (dump, self.folder.join(format!("temp-{pid}-{number}.rdb")), None),
             Purpose::Base => {
-                let base = self.append.begin_rewrite(if in_commands { "aof" } else { "rdb" })?;
+                let base = self.append.begin_rewrite(in_commands)?;
                 let temporary = self.append.path(&format!("temp-rewriteaof-bg-{pid}-{number}.aof"));
                 (self.append.path(&base.name), temporary, Some(base))
             }
         };
         let writer = Writer::start(self.system.clone(), temporary, target, number, self.written.clone())?;
-        self.writing = Some(Writing { number, writer, base, complete: false });
+        self.writing = Some(Writing { number, writer, base, complete: false, rests_until: None, keys: 0 });
         if in_commands {
             store.begin_commands(now);
         } else {
@@ -185,10 +267,21 @@ impl Files {
     pub fn step(&mut self, store: &mut Store) {
         let Some(writing) = &mut self.writing else { return };
         let begun = self.system.uptime();
-        while !writing.complete && writing.writer.has_room() && self.system.uptime() - begun < SLICE {
-            let mut piece = Vec::with_capacity(2 * PIECE);
-            let progress = store.step_snapshot(PIECE, &mut piece);
+        let delay = store.engine().shared().config.rdb_key_save_delay.get();
+        let budget = if delay == 0 { PIECE } else { 1 };
+        while !writing.complete && writing.writer.has_room() {
+            let now = self.system.uptime();
+            if now - begun >= SLICE || (delay != 0 && writing.rests(now)) {
+                return;
+            }
+            let mut piece = Vec::with_capacity(2 * budget);
+            let progress = store.step_snapshot(budget, &mut piece);
             writing.writer.write(piece);
+            writing.keys += 1;
+            let rest = rest_after(writing.keys, delay);
+            if !rest.is_zero() {
+                (writing.keys, writing.rests_until) = (0, Some(now + rest));
+            }
             if progress == Progress::Done {
                 writing.writer.end();
                 writing.complete = true;
@@ -200,7 +293,11 @@ impl Files {
     pub fn written(&mut self, store: &mut Store, number: u64, result: std::io::Result<()>, now: Time) {
         let Some(writing) = self.writing.take_if(|writing| writing.number == number) else { return };
         let of_log = writing.base.is_some();
-        let result = result.and_then(|()| writing.base.map_or(Ok(()), |base| self.append.end_rewrite(base)));
+        let keep_old = store.engine().shared().config.aof_disable_auto_gc;
+        let result = result.and_then(|()| match writing.base {
+            Some(base) => self.append.end_rewrite(base, keep_old),
+            None => Ok(()),
+        });
         match &result {
             Ok(()) if of_log => self.log.notice(format_args!("Background AOF rewrite finished successfully")),
             Ok(()) => self.log.notice(format_args!("DB saved on disk")),
@@ -208,11 +305,10 @@ impl Files {
         }
         let failed = result.is_err();
         store.snapshot_done(result.map_err(|error| plain(&error)), now);
-        if of_log && failed && self.append.abandon_start() {
-            let shared = store.engine_mut().shared_mut();
-            shared.config.appendonly = false;
-            shared.persistence.log_enabled = false;
-            store.engine_mut().set_logging(false);
+        if of_log && failed {
+            self.take_back_start(store);
+        } else if of_log {
+            self.rewrites_rest.end();
         }
     }
 
@@ -238,26 +334,69 @@ impl Files {
     // The log ---------------------------------------------------------------------------------------------------
 
     /// Follows a change of `appendonly`: a log begins with a snapshot of what there is.
-    pub fn append_only(&mut self, store: &mut Store, on: bool, now: Time) {
-        if on == self.append.is_on() {
+    pub fn append_only(&mut self, store: &mut Store, now: Time) {
+        let on = store.engine().shared().config.appendonly;
+        if self.is_loading() || on == (self.append.is_on() || self.append.is_starting()) {
             return;
         }
         store.engine_mut().shared_mut().persistence.log_enabled = on;
         if on {
             self.append.start();
-            self.begin(store, Purpose::Base, now);
+            self.start_log(store);
+            return;
+        }
+        self.give_up(store, Purpose::Base, now);
+        let result = self.append.stop();
+        store.engine_mut().set_logging(false);
+        self.report(store, result);
+    }
+
+    /// Asks for the rewrite that the log is to begin with, unless one is asked for.
+    fn start_log(&mut self, store: &mut Store) {
+        let (dirty, now) = (store.engine().dirty(), store.now());
+        let shared = store.engine_mut().shared_mut();
+        let state = &mut shared.persistence;
+        if state.rewriting.is_some() || state.rewrite_scheduled {
+            return;
+        }
+        if state.saving.is_some() {
+            state.rewrite_scheduled = true;
         } else {
-            let result = self.append.stop();
-            store.engine_mut().set_logging(false);
-            self.report(store, result);
+            state.begin_rewrite(dirty, now);
+        }
+        shared.requests.push(Request::Rewrite);
+    }
+
+    /// Gives up the snapshot that is being written, if it has this purpose.
+    pub fn give_up(&mut self, store: &mut Store, purpose: Purpose, now: Time) {
+        if !store.give_up_snapshot(purpose, now) {
+            return;
+        }
+        self.writing = None;
+        match purpose {
+            Purpose::Dump => {
+                self.log.notice(format_args!("Killing the running RDB save, which is no child here"))
+            }
+            Purpose::Base => {
+                self.log.notice(format_args!("Killing the running AOF rewrite, which is no child here"));
+                self.take_back_start(store);
+            }
         }
     }
 
-    /// Begins the log anew, because what it told so far does not lead to the present keys.
-    pub fn replaced(&mut self, store: &mut Store, now: Time) {
-        if self.append.is_on() {
-            self.append_only(store, false, now);
-            self.append_only(store, true, now);
+    /// Takes back what the log's first rewrite has begun: it is tried again.
+    fn take_back_start(&mut self, store: &mut Store) {
+        if let Some(name) = self.append.take_back_start() {
+            self.log.notice(format_args!("Removing the temp incr aof file {name}"));
+            store.engine_mut().set_logging(false);
+        }
+    }
+
+    /// Removes files of the log that are no longer needed, unless they are to stay.
+    pub fn remove_old(&mut self, store: &mut Store) {
+        if !store.engine().shared().config.aof_disable_auto_gc {
+            let result = self.append.remove_old();
+            self.report(store, result);
         }
     }
 
