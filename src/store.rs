@@ -1,6 +1,7 @@
 //! What a host holds: the engine with every command, and what it takes to keep its data.
 
 mod export;
+mod follow;
 pub mod keeper;
 pub mod restore;
 mod sync;
@@ -21,6 +22,7 @@ use crate::resp::{Args, SessionId};
 #[cfg(feature = "scripting")]
 use crate::scripting::Scripting;
 
+use follow::Staged;
 use sync::Sync;
 
 pub use crate::persist::rdb::{Loaded, Progress, Purpose};
@@ -47,6 +49,9 @@ pub use crate::persist::rdb::{Loaded, Progress, Purpose};
 /// snapshot_done(Ok(()), now); at any failure snapshot_done(Err(why), now), whether or not it had begun
 /// ```
 ///
+/// Where a server is to be followed, `Request::Connect` asks for a connection to it: `linked` makes a session of that,
+/// whose input is then given to `receive` as that of clients is. `Request::Replaced` says when all data is another's.
+///
 /// A snapshot holds the keyspace as it was in `begin_snapshot`, and no log that was taken before belongs behind it.
 pub struct Store {
     engine: Engine,
@@ -57,6 +62,8 @@ pub struct Store {
     sync: Option<Sync>,
     /// A snapshot for somebody outside.
     export: Option<Saver>,
+    /// What has come of the snapshot of the server that we follow.
+    staged: Option<Box<Staged>>,
     /// When the host last told the time.
     now: Time,
     loader: Option<Loader>,
@@ -127,6 +134,7 @@ impl Store {
             held: VecDeque::new(),
             sync: None,
             export: None,
+            staged: None,
             now: Time::default(),
             loader: None,
             replay: None,
@@ -143,6 +151,9 @@ impl Store {
     /// See [`Engine::receive`].
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         self.now = now;
+        if self.engine.shared().is_link(from) {
+            return self.follow(from, input, now);
+        }
         self.engine.receive(from, input, now)
     }
 
@@ -199,27 +210,43 @@ impl Store {
             self.step_sync();
         }
         loop {
-            let held = if self.is_free() { self.held.pop_front() } else { None };
-            let (id, request) = held.or_else(|| self.engine.request())?;
-            let purpose = match request {
-                Request::Save => Some(Purpose::Dump),
-                Request::Rewrite => Some(Purpose::Base),
-                Request::Reload { .. } => None,
-                other => return Some((id, other)),
+            let held = match self.held.front() {
+                Some((_, request)) if !self.must_wait(request) => self.held.pop_front(),
+                _ => None,
             };
-            if !self.is_free() {
+            let (id, request) = held.or_else(|| self.engine.request())?;
+            if self.must_wait(&request) {
                 self.held.push_back((id, request));
                 continue;
             }
-            self.snapshot =
-                purpose.map(|purpose| Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
+            let purpose = match request {
+                Request::Save => Purpose::Dump,
+                Request::Rewrite => Purpose::Base,
+                other => return Some((id, other)),
+            };
+            self.snapshot = Some(Snapshot { purpose, request: Some(id), saver: None, bytes: 0 });
             return Some((id, request));
         }
     }
 
-    /// Returns whether no snapshot is being written.
+    /// Returns whether a request waits for the end of a snapshot, or of a script.
+    fn must_wait(&self, request: &Request) -> bool {
+        match request {
+            Request::Save | Request::Rewrite | Request::Reload { .. } => !self.is_free(),
+            // It may begin a log, with a snapshot.
+            Request::Configured(_) => self.is_inside_a_unit(),
+            _ => false,
+        }
+    }
+
+    /// Returns whether no snapshot is being written, and one could be begun.
     fn is_free(&self) -> bool {
-        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none()
+        self.snapshot.is_none() && self.sync.is_none() && self.export.is_none() && !self.is_inside_a_unit()
+    }
+
+    /// Returns whether a script has not ended: a snapshot would hold half of what it does, and the log all of it.
+    pub fn is_inside_a_unit(&self) -> bool {
+        self.engine.shared().busy.is_some()
     }
 
     /// See [`Engine::next_deadline`].

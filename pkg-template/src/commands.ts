@@ -407,7 +407,7 @@ export interface Commands<S = string> {
   rename(key: Key, newkey: Key): "OK";
   /** Gives a key another name, if none has it. `RENAMENX key newkey:key` */
   renamenx(key: Key, newkey: Key): number;
-  /** Makes the server follow another one, which it can't yet, or none, which it does anyway. `REPLICAOF host port` */
+  /** Makes the server follow another one, or none. `REPLICAOF host port` */
   replicaof(host: Value, port: Value): "OK";
   /** Makes the connection as if it were new. `RESET` */
   reset(): "RESET";
@@ -416,7 +416,7 @@ export interface Commands<S = string> {
   /** Makes a key of what DUMP has returned, while a cluster moves its slot. `RESTORE-ASKING key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds|FREQ frequency:integer]` */
   restoreAsking(key: Key, ttl: Numeric, serializedValue: Value, ...options: ({ REPLACE?: boolean; ABSTTL?: boolean; IDLETIME?: Numeric; FREQ?: Numeric } | Value)[]): "OK";
   /** Tells which part the server has in replication: how far its history goes, and who follows. `ROLE` */
-  role(): [S, number, [S, S, S][]];
+  role(): [S, number, [S, S, S][]] | [S, S, number, S, number];
   /** Takes the last element of a list away and returns it, or the last few. `RPOP key [count]` */
   rpop(key: Key, count?: Numeric): S | null | S[];
   /** Moves the last element of one list to the front of another, and returns it. `RPOPLPUSH source:key destination:key` */

@@ -86,7 +86,9 @@ impl Kind {
     }
 
     fn of(session: &Session) -> Self {
-        if session.replica {
+        if session.primary {
+            Kind::Master
+        } else if session.replica {
             Kind::Replica
         } else if session.subscriptions.count() > 0 {
             Kind::PubSub

@@ -6,7 +6,7 @@ use crate::base::time::Time;
 use crate::command;
 use crate::engine::acl::{Reason, UserId};
 use crate::engine::session::{Replies, Turn};
-use crate::engine::wait::Nothing;
+use crate::engine::wait::{Nothing, Wanted};
 use crate::engine::{Call, Family, REDIS_VERSION, Request};
 use crate::resp::{Error, Protocol, Result};
 use crate::spec::Categories;
@@ -301,13 +301,18 @@ command! {
 }
 
 fn wait(call: &mut Call<'_>) -> Result {
-    let replicas = call.args.int(1)?;
-    let until = patience(call, 2)?;
-    if replicas <= 0 {
-        call.reply.int(0);
-        return Ok(());
+    if call.shared.following.is_some() {
+        return Err(Error::Text(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is \
+             configured to be writable (which is not the default) writes to replicas are just local and are not \
+             propagated.",
+        ));
     }
-    call.wait_for_replicas(until, Nothing::Int(0))
+    let replicas = usize::try_from(call.args.int(1)?).unwrap_or(0);
+    let until = patience(call, 2)?;
+    let wanted = Wanted { offset: call.session.written, replicas, stored: false };
+    call.wait_for_replicas(wanted, until, Nothing::Int(0));
+    Ok(())
 }
 
 /// Reads the argument at `i` as the milliseconds to wait; returns the deadline, or none for 0.
@@ -338,8 +343,14 @@ command! {
 
 fn waitaof(call: &mut Call<'_>) -> Result {
     if let Turn::Answered(_) = call.session.turn {
-        Nothing::Logged(1).write(&mut call.reply);
+        Nothing::Logged(1, 0).write(&mut call.reply);
         return Ok(());
+    }
+    if call.shared.following.is_some() {
+        return Err(Error::Text(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just \
+             local and are not propagated.",
+        ));
     }
     let local = call.args.int(1)?;
     if !(0..=1).contains(&local) {
@@ -354,12 +365,15 @@ fn waitaof(call: &mut Call<'_>) -> Result {
         ));
     }
     if replicas > 0 {
-        return call.wait_for_replicas(until, Nothing::Logged(local));
+        let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
+        let wanted = Wanted { offset: call.session.written, replicas, stored: true };
+        call.wait_for_replicas(wanted, until, Nothing::Logged(local, 0));
+        return Ok(());
     }
     if local > 0 && call.session.turn == Turn::Sent {
         call.wait_for_word(Request::Sync, call.args.to_owned());
     } else {
-        Nothing::Logged(0).write(&mut call.reply);
+        Nothing::Logged(0, 0).write(&mut call.reply);
     }
     Ok(())
 }

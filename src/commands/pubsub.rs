@@ -220,7 +220,15 @@ fn publish(call: &mut Call<'_>) -> Result {
     let (channel, message) = (call.args.at(1), call.args.at(2));
     let told = call.shared.pubsub.publish(call.db.effects, channel, message);
     call.reply.len(told);
+    tell_replicas(call);
     Ok(())
+}
+
+/// Lets replicas publish the message too; a log has no listeners.
+fn tell_replicas(call: &mut Call<'_>) {
+    if !call.shared.primary.is_empty() {
+        call.db.effects.tell_replicas(call.db.index(), call.args);
+    }
 }
 
 command! {
@@ -244,6 +252,7 @@ fn publish_to_shard(call: &mut Call<'_>) -> Result {
     let (channel, message) = (call.args.at(1), call.args.at(2));
     let told = call.shared.pubsub.publish_shard(call.db.effects, channel, message);
     call.reply.len(told);
+    tell_replicas(call);
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! What replicas say to the server that they follow, and how it tells of them.
 
+use crate::base::number::parse_uint;
 use crate::command;
 use crate::engine::{Call, Family};
+use crate::replication::Replica;
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
@@ -24,8 +26,7 @@ command! {
 }
 
 fn sync(call: &mut Call<'_>) -> Result {
-    follow(call, false);
-    Ok(())
+    follow(call, false)
 }
 
 command! {
@@ -40,14 +41,17 @@ command! {
 }
 
 fn psync(call: &mut Call<'_>) -> Result {
-    follow(call, true);
-    Ok(())
+    follow(call, true)
 }
 
-fn follow(call: &mut Call<'_>, named: bool) {
+fn follow(call: &mut Call<'_>, named: bool) -> Result {
+    if call.shared.following.as_ref().is_some_and(|link| !link.is_online()) {
+        return Err(Error::Text("NOMASTERLINK Can't SYNC while not connected with my master"));
+    }
     call.session.replica = true;
     call.shared.primary.follow(call.session.id, named, call.db.now);
     call.db.effects.logging = true;
+    Ok(())
 }
 
 command! {
@@ -64,13 +68,24 @@ fn configure(call: &mut Call<'_>) -> Result {
         return Err(Error::Syntax);
     }
     let (session, now) = (call.session.id, call.db.now);
+    let mut answers = true;
     for i in (1..call.args.len()).step_by(2) {
         let is = |option| call.args.is(i, option);
+        let place = |call: &Call<'_>| call.args.int(i + 1).map(|offset| u64::try_from(offset).unwrap_or(0));
         if is("ACK") {
-            let offset = u64::try_from(call.args.int(i + 1)?).unwrap_or(0);
+            let offset = place(call)?;
             call.shared.primary.introduce(session, now, |link| link.acknowledge(offset, now));
-            // A replica reads changes here, not replies.
-            return Ok(());
+            answers = false;
+        } else if is("FACK") {
+            let offset = place(call)?;
+            call.shared.primary.introduce(session, now, |link| link.store(offset));
+        } else if is("GETACK") {
+            if call.session.primary
+                && let Some(link) = &mut call.shared.following
+            {
+                link.ask();
+            }
+            answers = false;
         } else if is("LISTENING-PORT") {
             let port = u16::try_from(call.args.int(i + 1)?).unwrap_or(0);
             call.shared.primary.introduce(session, now, |link| link.port = port);
@@ -82,7 +97,12 @@ fn configure(call: &mut Call<'_>) -> Result {
             return Err(Error::said(format!("ERR Unrecognized REPLCONF option: {option}")));
         }
     }
-    call.reply.ok();
+    if answers {
+        call.reply.ok();
+    } else {
+        // Between a replica and its primary there are changes, not replies.
+        call.shared.serve_waits_for_replicas();
+    }
     Ok(())
 }
 
@@ -95,7 +115,7 @@ command! {
     /// 2) (integer) 0
     /// 3) (empty array)
     /// ```
-    ROLE("") -> "[string, number, [string, string, string][]]";
+    ROLE("") -> "[string, number, [string, string, string][]] | [string, string, number, string, number]";
     flags NOSCRIPT | LOADING | STALE | FAST;
     also ADMIN | DANGEROUS;
     since "2.8.12";
@@ -105,6 +125,15 @@ command! {
 
 fn role(call: &mut Call<'_>) -> Result {
     let primary = &call.shared.primary;
+    if let Some(link) = &call.shared.following {
+        call.reply.array(5);
+        call.reply.bulk(b"slave");
+        call.reply.bulk(link.host.as_bytes());
+        call.reply.int(link.port.into());
+        call.reply.bulk(link.state().as_bytes());
+        call.reply.int(if link.is_online() { primary.offset() as i64 } else { -1 });
+        return Ok(());
+    }
     call.reply.array(3);
     call.reply.bulk(b"master");
     call.reply.int(primary.offset() as i64);
@@ -122,7 +151,10 @@ fn role(call: &mut Call<'_>) -> Result {
 }
 
 command! {
-    /// Makes the server follow another one, which it can't yet, or none, which it does anyway.
+    /// Makes the server follow another one, or none.
+    ///
+    /// It goes on with its present keys until it has a snapshot of the other server's, and then makes every change that
+    /// is made there. Its own clients may only read. With NO ONE it keeps what it has and goes on by itself.
     ///
     /// ```redis
     /// > REPLICAOF NO ONE
@@ -151,8 +183,27 @@ command! {
 
 fn replica_of(call: &mut Call<'_>) -> Result {
     if call.args.is(1, "NO") && call.args.is(2, "ONE") {
+        call.follow_nobody();
         call.reply.ok();
         return Ok(());
     }
-    Err(Error::Text("ERR this server can't follow another one yet"))
+    if call.session.replica {
+        return Err(Error::Text("ERR Command is not valid when client is a replica."));
+    }
+    let host = String::from_utf8_lossy(call.args.at(1)).into_owned();
+    let port = parse_uint(call.args.at(2)).and_then(|port| u16::try_from(port).ok());
+    let port = port.ok_or(Error::Text("ERR Invalid master port"))?;
+    if !call.shared.host.connects {
+        return Err(Error::Text(
+            "ERR this server can't follow another one: a browser opens no TCP connections",
+        ));
+    }
+    let is_same = |link: &Replica| link.host.eq_ignore_ascii_case(&host) && link.port == port;
+    if call.shared.following.as_deref().is_some_and(is_same) {
+        call.reply.simple("OK Already connected to specified master");
+        return Ok(());
+    }
+    call.follow(host, port);
+    call.reply.ok();
+    Ok(())
 }

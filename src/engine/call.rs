@@ -12,7 +12,7 @@ use super::acl;
 use super::request::{Request, RequestId};
 use super::session::{Session, Turn};
 use super::shared::Shared;
-use super::wait::{Nothing, On, Waiting};
+use super::wait::{Nothing, On, Waiting, Wanted};
 
 /// All that a command works with. The fields are disjoint, so that they can be borrowed side by side.
 pub struct Call<'a> {
@@ -107,15 +107,16 @@ impl Call<'_> {
         false
     }
 
-    /// Waits for replicas; the client is told `nothing` when the deadline passes, or at once where waiting is not allowed.
-    pub fn wait_for_replicas(&mut self, until: Option<Time>, nothing: Nothing) -> Result {
-        match self.session.turn {
-            Turn::Sent => self.wait(On::Replicas, until, nothing),
-            Turn::Nested | Turn::Script | Turn::Resumed { .. } | Turn::Answered(_) => {
-                nothing.write(&mut self.reply)
-            }
+    /// Waits for replicas; the client is told how many there are, as `nothing` says it, once there are enough or the
+    /// deadline passes, or at once where waiting is not allowed.
+    pub fn wait_for_replicas(&mut self, wanted: Wanted, until: Option<Time>, nothing: Nothing) {
+        let there = self.shared.primary.count_at(wanted.offset, wanted.stored);
+        if self.session.turn == Turn::Sent && there < wanted.replicas {
+            self.shared.ask_replicas();
+            self.wait(On::Replicas(wanted), until, nothing);
+        } else {
+            nothing.counting(there).write(&mut self.reply);
         }
-        Ok(())
     }
 
     /// Lets others be looked after before the script that runs goes on.

@@ -27,7 +27,8 @@ impl Engine {
     /// disconnected, the rest of its input is left too; [`Request::Resume`] asks for it.
     pub fn receive(&mut self, from: SessionId, input: &[u8], now: Time) -> usize {
         let Some(mut client) = self.shared.clients.check_out(from) else { return input.len() };
-        if self.is_deferring(now) {
+        let obeys = self.shared.busy.is_some() && client.session.primary;
+        if obeys || self.is_deferring(now) {
             client.session.unread = input.len();
             self.shared.clients.check_in(client);
             return 0;
@@ -37,8 +38,9 @@ impl Engine {
         client.session.active = now;
         self.shared.measure.begin();
         while client.session.waiting.is_none() && !client.session.closing {
+            let most = self.shared.config.proto_max_bulk_len.get();
             let limits = Limits {
-                bulk: self.shared.config.proto_max_bulk_len.get(),
+                bulk: if client.session.primary { u32::MAX.into() } else { most },
                 unauthenticated: !client.session.authenticated,
             };
             match parser.next(input, at, limits) {
@@ -76,7 +78,8 @@ impl Engine {
                 Ok(Parsed::Partial) => {
                     announced = parser.announced(input, at);
                     parser.rebase(at);
-                    if (input.len() - at) as u64 > self.shared.config.client_query_buffer_limit.get() {
+                    let limit = self.shared.config.client_query_buffer_limit.get();
+                    if (input.len() - at) as u64 > limit && !client.session.primary {
                         self.shared.measure.query_buffer_disconnections += 1;
                         client.session.closing = true;
                     }
@@ -145,10 +148,11 @@ impl Engine {
     }
 
     /// Forgets a client.
-    pub fn disconnect(&mut self, id: SessionId, _now: Time) {
+    pub fn disconnect(&mut self, id: SessionId, now: Time) {
         if self.outlives(id) {
             return;
         }
+        self.unlink(id, now);
         let Some(mut client) = self.shared.clients.remove(id) else { return };
         let session = &mut client.session;
         if let Some(waiting) = session.waiting.take() {
@@ -164,6 +168,10 @@ impl Engine {
     pub(super) fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {
         self.effects.actor = Some(client.session.id);
         client.session.turn = Turn::Sent;
+        if client.session.primary {
+            // It tells itself when keys expire; until then its changes are to them.
+            self.keyspace.lazy_expiry = false;
+        }
         let mut call = Call {
             args,
             reply: Reply::new(&mut client.out, client.session.protocol),
@@ -174,7 +182,13 @@ impl Engine {
         call.db.no_touch = call.session.no_touch;
         let start = call.reply.mark();
         dispatch::dispatch(&mut call);
+        if call.session.primary {
+            call.report_disobedience(start);
+        }
         dispatch::silence(&mut call, start);
+        if client.session.primary {
+            self.keyspace.lazy_expiry = true;
+        }
     }
 
     /// Runs a waiting client's command again for what the turn says; returns whether it still waits.

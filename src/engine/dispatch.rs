@@ -119,9 +119,13 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
         call.refuse_without_memory(name, flags)?;
     }
     if flags.has(Flags::WRITE)
+        && !call.session.primary
         && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
     {
         return Err(error);
+    }
+    if call.shared.may_refuse_by_role() && call.session.turn == Turn::Sent {
+        call.refuse_by_role(name, flags)?;
     }
     if call.session.turn == Turn::Sent
         && call.session.is_subscriber()

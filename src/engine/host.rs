@@ -20,6 +20,8 @@ pub struct Host {
     /// Bytes that the process takes of the machine's memory.
     pub resident_memory: u64,
     pub total_system_memory: u64,
+    /// Whether it can connect to other servers.
+    pub connects: bool,
     /// Seconds of processor time, in the system and in the program itself.
     pub cpu_system_seconds: f64,
     pub cpu_user_seconds: f64,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::base::number::push_fixed;
 use crate::base::time::Time;
 use crate::keyspace::{Keyspace, access_clock};
+use crate::replication::Replica;
 
 use super::config::show_percent;
 use super::pubsub::Way;
@@ -309,10 +310,16 @@ fn stats(text: &mut String, source: &Source<'_>) {
 fn replication(text: &mut String, source: &Source<'_>) {
     let shared = source.shared;
     let primary = &shared.primary;
-    fields!(text,
-        "role": "master",
-        "connected_slaves": primary.followers().count(),
-    );
+    match &shared.following {
+        Some(link) => following(text, source, link),
+        None => fields!(text, "role": "master",),
+    }
+    fields!(text, "connected_slaves": primary.followers().count(),);
+    if shared.following.is_none()
+        && let Some(good) = shared.good_replicas(source.now)
+    {
+        fields!(text, "min_slaves_good_slaves": good,);
+    }
     for (i, link) in primary.followers().enumerate() {
         let client = shared.clients.get(link.session);
         let host = client.map_or("", |client| client.session.peer.host());
@@ -323,13 +330,49 @@ fn replication(text: &mut String, source: &Source<'_>) {
     fields!(text,
         "master_failover_state": "no-failover",
         "master_replid": primary.id,
-        "master_replid2": "0".repeat(40),
+        "master_replid2": primary.former.as_ref().map_or("0".repeat(40), |(id, _)| id.clone()),
         "master_repl_offset": primary.offset(),
-        "second_repl_offset": -1,
+        "second_repl_offset": primary.former.as_ref().map_or(-1, |(_, offset)| *offset as i64),
         "repl_backlog_active": 0,
         "repl_backlog_size": 1_048_576,
         "repl_backlog_first_byte_offset": 0,
         "repl_backlog_histlen": 0,
+    );
+}
+
+/// Tells of the link to the server that is followed.
+fn following(text: &mut String, source: &Source<'_>, link: &Replica) {
+    let Source { shared, now, .. } = source;
+    let seconds = |seconds: Option<u64>| seconds.map_or(-1, |seconds| seconds as i64);
+    let offset = shared.primary.offset();
+    fields!(text,
+        "role": "slave",
+        "master_host": link.host,
+        "master_port": link.port,
+        "master_link_status": if link.is_online() { "up" } else { "down" },
+        "master_last_io_seconds_ago": seconds(link.silent_seconds(*now)),
+        "master_sync_in_progress": u8::from(link.is_receiving()),
+        "slave_read_repl_offset": offset + link.begun_bytes(),
+        "slave_repl_offset": offset,
+    );
+    if link.is_receiving() {
+        let (read, left) = link.progress();
+        let total = left.map_or(0, |left| read + left);
+        fields!(text,
+            "master_sync_total_bytes": total,
+            "master_sync_read_bytes": read,
+            "master_sync_left_bytes": left.map_or(-(read as i64), |left| left as i64),
+            "master_sync_perc": fixed(if total == 0 { 0.0 } else { percent_of(read, total) }, 2),
+            "master_sync_last_io_seconds_ago": link.heard_seconds(*now),
+        );
+    }
+    if !link.is_online() {
+        fields!(text, "master_link_down_since_seconds": seconds(link.down_seconds(*now)),);
+    }
+    fields!(text,
+        "slave_priority": shared.config.replica_priority.get(),
+        "slave_read_only": u8::from(shared.config.replica_read_only),
+        "replica_announced": 1,
     );
 }
 

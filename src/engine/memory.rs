@@ -134,7 +134,8 @@ impl Engine {
             return;
         }
         self.shared.out_of_memory = false;
-        if self.shared.excess() == 0 || self.shared.is_paused(now) {
+        let left_to_primary = self.shared.following.is_some() && self.shared.config.replica_ignore_maxmemory;
+        if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary {
             return;
         }
         // Clients that take more than their share go before keys do.
@@ -215,7 +216,8 @@ impl Call<'_> {
         let queues = self.session.transaction.is_some()
             && !matches!(name, "EXEC" | "DISCARD" | "QUIT" | "RESET" | "MULTI" | "WATCH");
         let runs = name == "EXEC" && queued_flags(self.shared, self.session).has(Flags::DENYOOM);
-        if self.session.turn == Turn::Sent && (flags.has(Flags::DENYOOM) || queues || runs) {
+        let obeys = self.session.primary;
+        if self.session.turn == Turn::Sent && !obeys && (flags.has(Flags::DENYOOM) || queues || runs) {
             return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
         }
         Ok(())

@@ -8,6 +8,7 @@ mod clients;
 pub mod config;
 mod describe;
 mod dispatch;
+pub mod following;
 pub mod histogram;
 pub mod host;
 pub mod index;
@@ -38,7 +39,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::keyspace::{Effects, Keyspace};
-use crate::replication::Primary;
+use crate::replication::{Primary, Replica};
 use crate::resp::{Args, SessionId};
 use crate::spec::{Categories, Spec};
 
@@ -86,6 +87,8 @@ pub struct Engine {
     logging: bool,
     /// When `tick` last did what it does a few times a second.
     last_cron: Time,
+    /// The host was asked for a connection to the server that we follow.
+    connecting: Option<RequestId>,
 }
 
 impl Engine {
@@ -115,6 +118,7 @@ impl Engine {
             latency: latency::Latency::default(),
             persistence: persistence::Persistence::default(),
             primary: Primary::new(history),
+            following: config.replicaof.get().map(|(host, port)| Box::new(Replica::new(host.into(), port))),
             requests: shared::Requests::default(),
             run_id,
             host: host::Host::default(),
@@ -130,9 +134,10 @@ impl Engine {
         let mut keyspace = Keyspace::new(key, shared.config.databases.get() as usize);
         keyspace.limits = shared.config.limits(key);
         keyspace.usage = shared.config.usage();
+        keyspace.follows = shared.following.is_some();
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
-        Self { shared, keyspace, effects, logging: false, last_cron: Time::default() }
+        Self { shared, keyspace, effects, logging: false, last_cron: Time::default(), connecting: None }
     }
 
     // Out -------------------------------------------------------------------------------------------------------

@@ -70,13 +70,20 @@ impl Call<'_> {
 
 /// Returns what the commands of the client's transaction do, together.
 pub(super) fn queued_flags(shared: &Shared, session: &Session) -> Flags {
+    each_queued_flags(shared, session).fold(Flags::NONE, |all, flags| all | flags)
+}
+
+/// Returns what each command of the client's transaction does.
+pub(super) fn each_queued_flags<'a>(
+    shared: &'a Shared,
+    session: &'a Session,
+) -> impl Iterator<Item = Flags> + 'a {
     let calls = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-    let flags = calls.filter_map(|args| {
+    calls.filter_map(|args| {
         let args = args.as_args();
         let place = shared.table.find(args)?;
         Some(shared.flags_of(&shared.table.at(place).command.spec, args))
-    });
-    flags.fold(Flags::NONE, |all, flags| all | flags)
+    })
 }
 
 impl Shared {

@@ -26,6 +26,8 @@ pub enum Request {
     Configured(&'static str),
     /// Write this where people look who run the host.
     Warn(String),
+    /// Write this there too, though it is nothing to worry about.
+    Note(String),
     /// Hold everything up for as long: DEBUG SLEEP.
     Sleep { until: Time },
     /// Put the users of the file `aclfile` in place of those there are, by `Engine::load_users`.
@@ -34,6 +36,10 @@ pub enum Request {
     SaveUsers,
     /// Send these calls to another server, and answer with what it says.
     Send(Parcel),
+    /// Connect to another server, and tell by `Store::linked` or `Store::link_failed` what came of it.
+    Connect { host: String, port: u16 },
+    /// All data was replaced, which the log does not tell: it must begin anew, from a snapshot.
+    Replaced,
     /// Bring the log to the disk.
     Sync,
     /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.

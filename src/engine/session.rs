@@ -68,6 +68,10 @@ pub struct Session {
     pub monitor: bool,
     /// It follows every change: SYNC.
     pub replica: bool,
+    /// It is the server that we follow, whose changes no rule forbids.
+    pub primary: bool,
+    /// Where the stream for replicas was when it had what the client wrote last.
+    pub written: u64,
     /// The connection ends once its output is sent.
     pub closing: bool,
     /// The command that ran last, for CLIENT LIST.
@@ -159,6 +163,8 @@ impl Session {
             no_evict: false,
             monitor: false,
             replica: false,
+            primary: false,
+            written: 0,
             closing: false,
             last_command: None,
             received: 0,
@@ -179,7 +185,7 @@ impl Session {
 
     /// Returns whether CLIENT UNBLOCK can end what the client waits for.
     pub fn waits_for_keys(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| matches!(waiting.on, On::Keys(_) | On::Replicas))
+        self.waiting.as_ref().is_some_and(|waiting| matches!(waiting.on, On::Keys(_) | On::Replicas(_)))
     }
 
     /// Returns how many bytes of input wait for the rest of their command, or for the end of a wait.
@@ -193,6 +199,7 @@ impl Session {
         let known = [
             (self.monitor, 'O'),
             (self.replica, 'S'),
+            (self.primary, 'M'),
             (self.subscriptions.count() > 0, 'P'),
             (self.transaction.is_some(), 'x'),
             (self.waiting.is_some(), 'b'),

@@ -65,7 +65,8 @@ impl Engine {
 
     /// Serves those who wait for a key. What that makes ready in turn is added to `ready`.
     fn serve(&mut self, db: u32, key: &[u8], now: Time, ready: &mut Vec<(u32, Bytes)>) {
-        if self.keyspace.contains(db, key) && !self.keyspace.has(db, key, now) {
+        let is_late = self.keyspace.contains(db, key) && !self.keyspace.has(db, key, now);
+        if is_late && !self.keyspace.follows {
             Db::new(&mut self.keyspace, &mut self.effects, now, db).expire(key);
             self.end_unit(now, ready);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
-use crate::replication::Primary;
+use crate::replication::{Primary, Replica};
 use crate::resp::{Parser, Reply, SessionId};
 
 use super::acl::Acl;
@@ -22,7 +22,7 @@ use super::session::Session;
 use super::slowlog::SlowLog;
 use super::table::Table;
 use super::tracking::Readers;
-use super::wait::{Nothing, Waits};
+use super::wait::{Nothing, On, Waits};
 use super::watch::Watches;
 
 /// Everything that a command may ask or change besides its session and its database.
@@ -48,6 +48,8 @@ pub struct Shared {
     pub persistence: Persistence,
     /// Who follows.
     pub primary: Primary,
+    /// The link to whom we follow.
+    pub following: Option<Box<Replica>>,
     pub requests: Requests,
     pub random: Random,
     /// Forty hexadecimal digits that no other run has.
@@ -92,10 +94,16 @@ impl Shared {
     pub fn end_wait(&mut self, id: SessionId, write: impl FnOnce(&mut Reply<'_>, Nothing)) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let Some(waiting) = client.session.waiting.take() else { return };
+        let nothing = match waiting.on {
+            On::Replicas(wanted) => {
+                waiting.nothing.counting(self.primary.count_at(wanted.offset, wanted.stored))
+            }
+            _ => waiting.nothing,
+        };
         self.waits.leave(id, &waiting);
         self.requests.ask_for_rest(&client.session);
         self.clients.tell(id, |client| {
-            write(&mut Reply::new(&mut client.out, client.session.protocol), waiting.nothing);
+            write(&mut Reply::new(&mut client.out, client.session.protocol), nothing);
         });
     }
 }

@@ -31,6 +31,7 @@ impl Engine {
         }
         self.make_room(now);
         self.evict_clients();
+        self.tend_link(now);
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -44,7 +45,7 @@ impl Engine {
         self.note_latency("expire-cycle", began, now);
         self.close_idle(now);
         self.save_if_due(now);
-        self.ping_replicas(now);
+        self.look_after_replicas(now);
     }
 
     /// Returns when `tick` should be called next, if nothing else happens before.
@@ -82,11 +83,12 @@ impl Engine {
             || self.keyspace.has_volatile()
             || saves
             || !self.shared.primary.is_empty()
+            || self.shared.following.is_some()
             || config.timeout.get() > 0
     }
 
     fn expire(&mut self, now: Time) {
-        if !self.keyspace.active_expiry || self.shared.pause.is_on() {
+        if !self.keyspace.active_expiry || self.shared.pause.is_on() || self.keyspace.follows {
             return;
         }
         self.effects.observed = self.shared.observes_keys();

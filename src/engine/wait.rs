@@ -27,12 +27,21 @@ pub enum On {
     Keys(Vec<Bytes>),
     /// The host answers.
     Host(RequestId),
-    /// Replicas, or the log, have got as far: WAIT.
-    Replicas,
+    /// Replicas have got as far: WAIT.
+    Replicas(Wanted),
     /// Its script goes on.
     Slice,
     /// CLIENT PAUSE, or another client's script, is over. Then the call begins.
     Turn,
+}
+
+/// How many replicas are to have the stream up to where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    pub offset: u64,
+    pub replicas: usize,
+    /// They are to have it on their disks: WAITAOF.
+    pub stored: bool,
 }
 
 /// What a client is told when it waited in vain.
@@ -41,8 +50,8 @@ pub enum Nothing {
     Null,
     NullArray,
     Int(i64),
-    /// Whether our own log has it, and that no replica's has.
-    Logged(i64),
+    /// Whether our own log has it, and how many replicas' have.
+    Logged(i64, i64),
 }
 
 impl Nothing {
@@ -51,11 +60,20 @@ impl Nothing {
             Nothing::Null => reply.null(),
             Nothing::NullArray => reply.null_array(),
             Nothing::Int(n) => reply.int(n),
-            Nothing::Logged(local) => {
+            Nothing::Logged(local, replicas) => {
                 reply.array(2);
                 reply.int(local);
-                reply.int(0);
+                reply.int(replicas);
             }
+        }
+    }
+
+    /// Returns what is said where so many replicas are counted.
+    pub fn counting(self, replicas: usize) -> Self {
+        match self {
+            Nothing::Int(_) => Nothing::Int(replicas as i64),
+            Nothing::Logged(local, _) => Nothing::Logged(local, replicas as i64),
+            Nothing::Null | Nothing::NullArray => self,
         }
     }
 }
@@ -101,7 +119,7 @@ impl Waits {
             }
             On::Host(request) => self.requests.push((*request, id)),
             On::Turn => self.turns.push(id),
-            On::Replicas | On::Slice => {}
+            On::Replicas(_) | On::Slice => {}
         }
     }
 
@@ -122,7 +140,7 @@ impl Waits {
             }
             On::Host(request) => self.requests.retain(|(other, _)| other != request),
             On::Turn => self.turns.retain(|other| *other != id),
-            On::Replicas | On::Slice => {}
+            On::Replicas(_) | On::Slice => {}
         }
     }
 

@@ -157,7 +157,7 @@ impl<'a> Db<'a> {
         let next = self.table().scan(cursor, count, |entry| {
             if lazy && is_late(entry, now) { late.push(entry.key().to_vec()) } else { visit(entry) }
         });
-        if !self.keyspace.holds_expiry {
+        if !self.keyspace.holds_expiry() {
             late.iter().for_each(|key| self.expire(key));
         }
         next
@@ -347,7 +347,11 @@ impl<'a> Db<'a> {
     #[inline]
     fn tidy(&mut self, key: &[u8]) {
         let alarms = &self.keyspace.dbs[self.index as usize].alarms;
-        if !alarms.is_empty() && self.keyspace.lazy_expiry && alarms.is_due(key, self.now) {
+        if !alarms.is_empty()
+            && self.keyspace.lazy_expiry
+            && !self.keyspace.follows
+            && alarms.is_due(key, self.now)
+        {
             self.expire_fields(key, usize::MAX);
         }
     }
@@ -388,7 +392,7 @@ impl<'a> Db<'a> {
         let database = &self.keyspace.dbs[self.index as usize];
         let place = database.table.locate(database.table.hash(key), key)?;
         if self.keyspace.lazy_expiry && is_late(database.table.at(place), self.now) {
-            if !self.keyspace.holds_expiry {
+            if !self.keyspace.holds_expiry() {
                 self.expire(key);
             }
             return None;

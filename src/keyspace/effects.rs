@@ -57,6 +57,8 @@ pub struct Effects {
     muted: bool,
     /// The running call has said itself what is to be logged.
     rewritten: bool,
+    /// Calls that replicas are told of, but no log.
+    beside: Vec<u8>,
     touched: Arena<Touched>,
     pushes: Arena<SessionId>,
 }
@@ -125,7 +127,7 @@ impl Effects {
         self.touch_uncounted(db, key, Event::hash("hexpired"));
     }
 
-    pub(super) fn all(&mut self, db: u32, what: Happening) {
+    pub(crate) fn all(&mut self, db: u32, what: Happening) {
         if self.observed {
             self.touched.push(Touched { db, what }, b"");
         }
@@ -144,7 +146,7 @@ impl Effects {
     /// Returns whether the unit left anything to settle.
     #[inline]
     pub fn is_settled(&self) -> bool {
-        self.touched.is_empty() && self.pushes.is_empty() && self.calls == 0
+        self.touched.is_empty() && self.pushes.is_empty() && self.calls == 0 && self.beside.is_empty()
     }
 
     pub(crate) fn take_touched(&mut self) -> Arena<Touched> {
@@ -195,14 +197,30 @@ impl Effects {
         }
     }
 
-    fn append<'a>(&mut self, db: u32, args: impl ExactSizeIterator<Item = &'a [u8]>) {
-        let mut reply = Reply::new(&mut self.log, Protocol::Resp2);
+    /// Tells replicas of a call that changes nothing, behind what the unit logs.
+    pub fn tell_replicas(&mut self, db: u32, args: Args<'_>) {
+        self.select(db);
+        let mut reply = Reply::new(&mut self.beside, Protocol::Resp2);
+        reply.array(args.len());
+        args.iter().for_each(|arg| reply.bulk(arg));
+    }
+
+    pub(crate) fn take_beside(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.beside)
+    }
+
+    fn select(&mut self, db: u32) {
         if self.selected != Some(db) {
             self.selected = Some(db);
+            let mut reply = Reply::new(&mut self.log, Protocol::Resp2);
             reply.array(2);
             reply.bulk(b"SELECT");
             reply.bulk_int(db.into());
         }
+    }
+
+    fn append<'a>(&mut self, db: u32, args: impl ExactSizeIterator<Item = &'a [u8]>) {
+        self.select(db);
         if self.calls == 0 {
             // A transaction begins behind the SELECT of its first call.
             self.unit = self.log.len();

@@ -51,6 +51,8 @@ pub struct Keyspace {
     pub active_expiry: bool,
     /// Whether keys past their deadline stay, though nobody sees them: CLIENT PAUSE.
     pub holds_expiry: bool,
+    /// Whether another server says when keys and fields go. Nobody sees a key past its deadline meanwhile.
+    pub follows: bool,
     /// The sources of libraries of functions, kept for whoever can run them.
     pub libraries: Vec<Box<[u8]>>,
     /// Grows when they change.
@@ -131,6 +133,7 @@ impl Keyspace {
             lazy_expiry: true,
             active_expiry: true,
             holds_expiry: false,
+            follows: false,
             libraries: vec![],
             libraries_version: 0,
             usage: Usage::default(),
@@ -193,6 +196,27 @@ impl Keyspace {
         self.libraries.clear();
         self.libraries_version += 1;
         (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32));
+    }
+
+    /// Puts everything that another keyspace holds in place of what there is, unnoted. A point in time stays what it was.
+    pub fn replace_with(&mut self, other: Keyspace) {
+        self.clear();
+        self.libraries = other.libraries;
+        for (database, new) in self.dbs.iter_mut().zip(other.dbs) {
+            (database.table, database.alarms, database.expiry_from) = (new.table, new.alarms, 0);
+        }
+    }
+
+    /// Makes an empty keyspace whose contents may [replace](Self::replace_with) this one's.
+    pub fn sibling(&self) -> Self {
+        let mut sibling = Self::new(self.limits.secret, self.dbs.len());
+        (sibling.limits, sibling.usage) = (self.limits, self.usage);
+        sibling
+    }
+
+    /// Returns whether keys past their deadline stay where they are.
+    pub(crate) fn holds_expiry(&self) -> bool {
+        self.holds_expiry || self.follows
     }
 
     /// Sets the point in time that [`Keyspace::walk_frozen`] tells of. There is one at a time.

@@ -116,7 +116,10 @@ impl<T: Default> Arena<T> {
 #[derive(Default)]
 pub(super) struct Str {
     bytes: Bytes,
+    /// Depends on the seed.
     hash: u32,
+    /// [`StrId::hash`]
+    table_hash: u32,
 }
 
 /// A function written in Lua, with the variables that it shares.
@@ -226,13 +229,13 @@ impl Heap {
             fuel: 0,
             seed,
             string_meta: None,
-            events: [StrId(0); EVENT_NAMES.len()],
+            events: [StrId { at: 0, hash: 0 }; EVENT_NAMES.len()],
             pinned: vec![],
         };
         heap.collect_at = heap.threshold();
         for (i, name) in EVENT_NAMES.iter().enumerate() {
             // A limit too small for these is one too small for everything: the names are then one string.
-            let id = heap.intern(name.as_bytes()).unwrap_or(StrId(0));
+            let id = heap.intern(name.as_bytes()).unwrap_or(heap.events[0]);
             heap.events[i] = id;
             heap.pinned.push(Value::Str(id));
         }
@@ -283,7 +286,7 @@ impl Heap {
     /// Returns the bytes of a string.
     #[inline]
     pub fn str(&self, id: StrId) -> &[u8] {
-        &self.strings.at(id.0).bytes
+        &self.strings.at(id.at).bytes
     }
 
     /// Returns the string of these bytes, made if there is none yet.
@@ -325,7 +328,7 @@ impl Heap {
             let index = self.interned[at].checked_sub(1)?;
             let string = self.strings.at(index);
             if string.hash == hash && *string.bytes == *bytes {
-                return Some(StrId(index));
+                return Some(StrId { at: index, hash: string.table_hash });
             }
             at = (at + 1) & mask;
         }
@@ -346,10 +349,11 @@ impl Heap {
     }
 
     fn add_string(&mut self, bytes: Bytes, hash: u32) -> StrId {
-        let index = self.strings.insert(Str { bytes, hash });
+        let table_hash = table_hash(&bytes);
+        let at = self.strings.insert(Str { bytes, hash, table_hash });
         self.string_count += 1;
-        self.place_interned(index, hash);
-        StrId(index)
+        self.place_interned(at, hash);
+        StrId { at, hash: table_hash }
     }
 
     fn place_interned(&mut self, index: u32, hash: u32) {
@@ -425,18 +429,13 @@ impl Heap {
     fn add_key(&mut self, id: TableId, key: Value, value: Value) -> Result<(), OutOfMemory> {
         let table = self.tables.at_mut(id.0);
         table.absent = 0;
-        if !table.is_full() {
-            table.push(key, value);
+        if table.add(key, value) {
             return Ok(());
         }
         let growth = table.growth(key);
         self.fuel -= table.len_of_parts() as i64;
         self.resize(id, &growth)?;
-        let table = self.tables.at_mut(id.0);
-        match table.place(key) {
-            Some(place) => *place = value,
-            None => table.push(key, value),
-        }
+        self.tables.at_mut(id.0).put(key, value);
         Ok(())
     }
 
@@ -534,7 +533,7 @@ impl Heap {
     pub(super) fn collect(&mut self, protos: &[Proto], running: &mut Thread, roots: &[Value]) {
         self.protos.clear();
         self.protos.resize(protos.len(), false);
-        let mut marker = Marker { heap: self, all: protos, gray: vec![], weak: vec![] };
+        let mut marker = Marker { heap: self, all: protos, gray: vec![], weak: vec![], removed: vec![] };
         for i in 0..marker.heap.pinned.len() {
             marker.value(marker.heap.pinned[i]);
         }
@@ -544,8 +543,10 @@ impl Heap {
         }
         marker.thread(running);
         marker.run();
-        let weak = std::mem::take(&mut marker.weak);
+        let (weak, mut removed) = (std::mem::take(&mut marker.weak), std::mem::take(&mut marker.removed));
         self.clear_weak(&weak);
+        removed.extend(weak.iter().map(|(id, ..)| *id));
+        self.bury(&removed);
         self.sweep();
         // Counted anew: what a function in Rust had counted when it failed is gone.
         self.used = self.live_bytes(protos) + running.heap_bytes();
@@ -570,6 +571,18 @@ impl Heap {
         for &(id, keys, values) in weak {
             let mut table = std::mem::take(self.tables.at_mut(id.0));
             table.clear_where(|key, value| keys && self.is_dead(key) || values && self.is_dead(value));
+            *self.tables.at_mut(id.0) = table;
+        }
+    }
+
+    /// Forgets the keys of removed entries of tables that are about to be freed.
+    fn bury(&mut self, tables: &[TableId]) {
+        for id in tables {
+            let mut table = std::mem::take(self.tables.at_mut(id.0));
+            table.bury(|key| match key {
+                Value::Str(id) => self.strings.is_white(id.at),
+                key => self.is_dead(key),
+            });
             *self.tables.at_mut(id.0) = table;
         }
     }
@@ -604,6 +617,8 @@ struct Marker<'a> {
     gray: Vec<Gray>,
     /// Tables with weak keys, weak values.
     weak: Vec<(TableId, bool, bool)>,
+    /// Tables with removed entries.
+    removed: Vec<TableId>,
 }
 
 enum Gray {
@@ -619,7 +634,7 @@ impl Marker<'_> {
     fn value(&mut self, value: Value) {
         match value {
             Value::Str(id) => {
-                self.heap.strings.mark(id.0);
+                self.heap.strings.mark(id.at);
             }
             Value::Table(id) if self.heap.tables.mark(id.0) => self.gray.push(Gray::Table(id)),
             Value::Closure(id) if self.heap.closures.mark(id.0) => self.gray.push(Gray::Closure(id)),
@@ -682,6 +697,9 @@ impl Marker<'_> {
                 }
             }
         }
+        if table.has_removed() {
+            self.removed.push(id);
+        }
         if weak_keys || weak_values {
             self.weak.push((id, weak_keys, weak_values));
         }
@@ -722,6 +740,15 @@ impl Marker<'_> {
 /// Returns how many bytes a string of a length allocates besides its place in the arena.
 fn heap_bytes_of(len: usize) -> usize {
     if len > 22 { len } else { 0 }
+}
+
+/// Returns the hash that the reference implementation gives a string: of a long one, every so manieth byte counts.
+fn table_hash(bytes: &[u8]) -> u32 {
+    let step = (bytes.len() >> 5) + 1;
+    let last = bytes.iter().rev().step_by(step).take(bytes.len() / step);
+    last.fold(bytes.len() as u32, |hash, byte| {
+        hash ^ (hash << 5).wrapping_add(hash >> 2).wrapping_add(u32::from(*byte))
+    })
 }
 
 /// Returns a hash that cannot be guessed without the seed.

@@ -208,9 +208,10 @@ impl<'a> Lexer<'a> {
                             self.at += 1;
                             Ok(Token::Char(b'['))
                         }
-                        Err(_) => {
-                            Err(self.error_near("invalid long string delimiter", Token::String(StrId(0))))
-                        }
+                        Err(_) => Err(self.error_near(
+                            "invalid long string delimiter",
+                            Token::String(StrId { at: 0, hash: 0 }),
+                        )),
                     };
                 }
                 b'=' => return Ok(self.pair(Token::Eq, b'=')),

@@ -1,7 +1,10 @@
-//! Tables: an array part for the keys 1 to n, and a hash part that keeps its entries in the order they came.
+//! Tables: an array part for the keys 1 to n, and a hash part of a power of two of nodes.
 //!
-//! The sizes of both parts follow the rules of the reference implementation (a part is resized only when the hash part
-//! is full, the array part is the largest power of two more than half in use), since `#` of a table with holes shows them.
+//! Scripts see where keys lie: in the order of `next`, which is that of JSON which cjson writes, and in `#` of a table
+//! with holes. So the hash part is the reference implementation's: the node that a key's hash names is its own, a key
+//! that has been put there for want of its own is moved away for it, and the free node is looked for from the end. The
+//! sizes of both parts follow its rules too: a part is resized only when no node is free, and the array part is the
+//! largest power of two more than half in use.
 
 use super::value::{TableId, Value};
 
@@ -11,27 +14,38 @@ const END: u32 = u32::MAX;
 /// The largest power of two that an array part may reach.
 const ARRAY_BITS: usize = 26;
 
+/// How many keys may share a node before the table takes other hashes, which nobody can choose keys for.
+const CROWD: usize = 64;
+
+/// The key of a node whose key is no more: it equals none.
+const BURIED: Value = Value::Number(f64::NAN);
+
 #[derive(Clone, Copy)]
 struct Node {
+    /// Nil if the node was never used.
     key: Value,
     value: Value,
     /// The next node of the chain.
     next: u32,
 }
 
+const UNUSED: Node = Node { key: Value::Nil, value: Value::Nil, next: END };
+
 /// A Lua table.
 #[derive(Default)]
 pub struct Table {
     array: Vec<Value>,
-    /// Entries of the hash part, at most as many as there are heads. A removed entry keeps its key.
-    nodes: Vec<Node>,
-    /// Where the chains begin.
-    heads: Box<[u32]>,
+    /// As many as a power of two, or none. A removed entry keeps its key.
+    nodes: Box<[Node]>,
+    /// No node from here on is unused.
+    free: u32,
     pub(super) meta: Option<TableId>,
     /// Which events this table, as a metatable, is known not to handle: one bit each.
     pub(super) absent: u32,
     /// Whether scripts may not change it.
     pub(super) readonly: bool,
+    /// Whether too many keys had one hash.
+    crowded: bool,
 }
 
 /// What it takes to make room for one more key.
@@ -76,50 +90,97 @@ impl Table {
 
     #[inline]
     fn find(&self, key: Value) -> Option<usize> {
-        let mut at = *self.heads.get(self.head(key))?;
-        while let Some(node) = self.nodes.get(at as usize) {
+        if self.nodes.is_empty() || key.is_nil() {
+            return None;
+        }
+        let mut at = self.main_place(key);
+        while let Some(node) = self.nodes.get(at) {
             if node.key == key {
-                return Some(at as usize);
+                return Some(at);
             }
-            at = node.next;
+            at = node.next as usize;
         }
         None
     }
 
-    /// Returns which chain a key belongs to.
+    /// Returns the node that a key's hash names. There is one.
     #[inline]
-    fn head(&self, key: Value) -> usize {
-        let hash = match key {
-            Value::Str(id) => id.0,
-            Value::Number(number) => {
-                // Both zeros are one key.
-                let bits = (number + 0.0).to_bits();
-                (bits >> 32) as u32 ^ (bits as u32).rotate_left(7)
-            }
-            Value::Table(id) => id.0 ^ 0x2000_0000,
-            Value::Closure(id) => id.0 ^ 0x4000_0000,
-            Value::Native(id) => id.0 ^ 0x6000_0000,
-            Value::Thread(id) => id.0 ^ 0x8000_0000,
-            Value::Bool(truth) => u32::from(truth) + 1,
+    fn main_place(&self, key: Value) -> usize {
+        let mask = self.nodes.len() as u32 - 1;
+        if self.crowded {
+            return (mixed(key) & mask) as usize;
+        }
+        let place = match key {
+            Value::Str(id) => id.hash & mask,
+            Value::Number(number) => folded(number) % (mask | 1),
+            Value::Bool(truth) => u32::from(truth) & mask,
+            // These hashes are addresses there, which nobody knows before.
+            Value::Table(_) | Value::Closure(_) | Value::Native(_) | Value::Thread(_) => mixed(key) & mask,
             Value::Nil | Value::Null => 0,
         };
-        let spread = u64::from((hash ^ hash >> 15).wrapping_mul(0x9e37_79b1));
-        ((spread * self.heads.len() as u64) >> 32) as usize
+        place as usize
     }
 
-    /// Returns whether a new key needs larger parts.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.nodes.len() == self.heads.len()
+    /// Sets a key of a table outside the heap, which is not counted.
+    pub(super) fn insert(&mut self, key: Value, value: Value) {
+        if let Some(place) = self.place(key) {
+            *place = value;
+        } else if !self.add(key, value) {
+            let growth = self.growth(key);
+            self.resize(&growth);
+            self.put(key, value);
+        }
     }
 
-    /// Adds a key that has no place yet. The table is not full.
-    #[inline]
-    pub(super) fn push(&mut self, key: Value, value: Value) {
-        let head = self.head(key);
-        let at = self.nodes.len() as u32;
-        self.nodes.push(Node { key, value, next: self.heads[head] });
-        self.heads[head] = at;
+    /// Adds a key that has no place yet; returns whether there was room.
+    pub(super) fn add(&mut self, key: Value, value: Value) -> bool {
+        if !self.crowded && self.is_crowd(key) {
+            self.crowded = true;
+            return false;
+        }
+        self.put_into_node(key, value)
+    }
+
+    fn is_crowd(&self, key: Value) -> bool {
+        if self.nodes.len() < CROWD {
+            return false;
+        }
+        let chain = std::iter::successors(self.nodes.get(self.main_place(key)), |node| {
+            self.nodes.get(node.next as usize)
+        });
+        chain.take(CROWD).count() == CROWD
+    }
+
+    fn put_into_node(&mut self, key: Value, value: Value) -> bool {
+        if self.nodes.is_empty() {
+            return false;
+        }
+        let main = self.main_place(key);
+        let there = self.nodes[main];
+        if there.value.is_nil() {
+            self.nodes[main] = Node { key, value, ..there };
+            return true;
+        }
+        let Some(free) = self.take_free() else { return false };
+        let mut before = self.main_place(there.key);
+        if before == main {
+            self.nodes[free] = Node { key, value, next: there.next };
+            self.nodes[main].next = free as u32;
+            return true;
+        }
+        while self.nodes[before].next as usize != main {
+            before = self.nodes[before].next as usize;
+        }
+        self.nodes[before].next = free as u32;
+        self.nodes[free] = there;
+        self.nodes[main] = Node { key, value, next: END };
+        true
+    }
+
+    fn take_free(&mut self) -> Option<usize> {
+        let free = self.nodes[..self.free as usize].iter().rposition(|node| node.key.is_nil());
+        self.free = free.unwrap_or(0) as u32;
+        free
     }
 
     /// Returns the sizes that parts with one more key should have.
@@ -139,12 +200,7 @@ impl Table {
             integers += count(place);
             total += 1;
         }
-        let mut dead = 0;
-        for node in &self.nodes {
-            if node.value.is_nil() {
-                dead += 1;
-                continue;
-            }
+        for node in self.nodes.iter().filter(|node| !node.value.is_nil()) {
             total += 1;
             integers += number_place(node.key).map_or(0, &mut count);
         }
@@ -160,22 +216,18 @@ impl Table {
             }
         }
         let keys: usize = total - inside;
-        let mut hash = if keys == 0 { 0 } else { keys.next_power_of_two() };
-        // Else a table that loses one key for each it gains would be counted again for each of them.
-        if dead > 0 && hash >= 64 && keys > hash - hash / 8 {
-            hash *= 2;
-        }
+        let hash = if keys == 0 { 0 } else { keys.next_power_of_two() };
         Growth { array, hash }
     }
 
     /// Returns how many bytes the parts of these sizes take.
     pub(super) fn bytes_of(growth: &Growth) -> usize {
-        growth.array * size_of::<Value>() + growth.hash * (size_of::<Node>() + size_of::<u32>())
+        growth.array * size_of::<Value>() + growth.hash * size_of::<Node>()
     }
 
     /// Returns how many bytes are allocated besides the table itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.array.len() * size_of::<Value>() + self.heads.len() * (size_of::<Node>() + size_of::<u32>())
+        self.array.len() * size_of::<Value>() + self.nodes.len() * size_of::<Node>()
     }
 
     /// Returns how long the array part is.
@@ -195,7 +247,7 @@ impl Table {
 
     /// Returns sizes that differ from the present ones in the array part.
     pub(super) fn with_array(&self, array: usize) -> Growth {
-        Growth { array, hash: self.heads.len() }
+        Growth { array, hash: self.nodes.len() }
     }
 
     /// Gives the parts new sizes. All keys must have room.
@@ -211,20 +263,21 @@ impl Table {
         }
         self.array.reserve_exact(growth.array - self.array.len());
         self.array.resize(growth.array, Value::Nil);
-        let nodes = std::mem::replace(&mut self.nodes, Vec::with_capacity(growth.hash));
-        self.heads = vec![END; growth.hash].into();
-        for node in nodes.into_iter().filter(|node| !node.value.is_nil()) {
-            self.put(node.key, node.value);
-        }
+        let nodes = std::mem::replace(&mut self.nodes, vec![UNUSED; growth.hash].into());
+        self.free = growth.hash as u32;
         for (i, value) in spilled.into_iter().enumerate().filter(|(_, value)| !value.is_nil()) {
             self.put(Value::Number((kept + i + 1) as f64), value);
         }
+        for node in nodes.iter().rev().filter(|node| !node.value.is_nil()) {
+            self.put(node.key, node.value);
+        }
     }
 
-    fn put(&mut self, key: Value, value: Value) {
+    /// Sets a key for which there is room.
+    pub(super) fn put(&mut self, key: Value, value: Value) {
         match self.place(key) {
             Some(place) => *place = value,
-            None => self.push(key, value),
+            None => assert!(self.put_into_node(key, value), "room was counted"),
         }
     }
 
@@ -239,7 +292,7 @@ impl Table {
             }
             return low;
         }
-        if self.heads.is_empty() {
+        if self.nodes.is_empty() {
             return filled;
         }
         let (mut low, mut high) = (filled, filled + 1);
@@ -306,6 +359,55 @@ impl Table {
             node.value = Value::Nil;
         }
     }
+
+    /// Returns whether there are removed entries whose keys may be objects that are no more.
+    pub(super) fn has_removed(&self) -> bool {
+        self.nodes.iter().any(|node| node.value.is_nil() && is_object(node.key))
+    }
+
+    /// Forgets the keys of removed entries that `dead` names, since another object may get their handles.
+    pub(super) fn bury(&mut self, dead: impl Fn(Value) -> bool) {
+        for node in self.nodes.iter_mut().filter(|node| node.value.is_nil() && is_object(node.key)) {
+            if dead(node.key) {
+                node.key = BURIED;
+            }
+        }
+    }
+}
+
+fn is_object(key: Value) -> bool {
+    !matches!(key, Value::Nil | Value::Bool(_) | Value::Number(_) | Value::Null)
+}
+
+/// Returns a number's hash as the reference implementation's: the sum of its halves.
+#[inline]
+fn folded(number: f64) -> u32 {
+    if number == 0.0 {
+        // Both zeros are one key.
+        return 0;
+    }
+    let bits = number.to_bits();
+    (bits as u32).wrapping_add((bits >> 32) as u32)
+}
+
+/// Returns a hash that depends on handles, which scripts can't choose.
+#[inline]
+fn mixed(key: Value) -> u32 {
+    let bits = match key {
+        Value::Str(id) => id.at,
+        Value::Number(number) => {
+            let bits = (number + 0.0).to_bits();
+            (bits >> 32) as u32 ^ (bits as u32).rotate_left(7)
+        }
+        Value::Table(id) => id.0 ^ 0x2000_0000,
+        Value::Closure(id) => id.0 ^ 0x4000_0000,
+        Value::Native(id) => id.0 ^ 0x6000_0000,
+        Value::Thread(id) => id.0 ^ 0x8000_0000,
+        Value::Bool(truth) => u32::from(truth) + 1,
+        Value::Nil | Value::Null => 0,
+    };
+    let spread = (bits ^ bits >> 15).wrapping_mul(0x9e37_79b1);
+    spread ^ spread >> 16
 }
 
 /// Returns the place in an array part that a number names, if it is an integer from 1 up.
@@ -326,21 +428,6 @@ fn number_place(key: Value) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn set(table: &mut Table, key: Value, value: Value) {
-        if let Some(place) = table.place(key) {
-            *place = value;
-        } else if !value.is_nil() {
-            if table.is_full() {
-                let growth = table.growth(key);
-                table.resize(&growth);
-            }
-            match table.place(key) {
-                Some(place) => *place = value,
-                None => table.push(key, value),
-            }
-        }
-    }
-
     #[test]
     fn a_table_holds_what_was_put_in_last() {
         let mut random = crate::base::random::Random::new(1);
@@ -350,7 +437,7 @@ mod tests {
                 let key = random.below(60) as i64 - 5;
                 let value =
                     if random.below(3) == 0 { Value::Nil } else { Value::Number(random.below(9) as f64) };
-                set(&mut table, Value::Number(key as f64), value);
+                table.insert(Value::Number(key as f64), value);
                 naive.insert(key, value);
                 for (key, value) in &naive {
                     assert_eq!(table.get(Value::Number(*key as f64)), *value);
@@ -362,5 +449,17 @@ mod tests {
                 assert_eq!(table.entries().count(), live);
             }
         }
+    }
+
+    #[test]
+    fn keys_whose_hashes_are_equal_are_found_soon() {
+        let mut table = Table::default();
+        // The halves of all these numbers have one sum.
+        let keys: Vec<Value> = (0..4096u64)
+            .map(|i| Value::Number(f64::from_bits((0x4000_0000 + i) << 32 | (0x1000_0000 - i))))
+            .collect();
+        keys.iter().for_each(|key| table.insert(*key, Value::Bool(true)));
+        assert!(table.crowded);
+        assert!(keys.iter().all(|key| table.get(*key) == Value::Bool(true) && !table.is_crowd(*key)));
     }
 }

@@ -8,8 +8,6 @@ macro_rules! handles {
 }
 
 handles!(
-    /// A string. Equal strings have equal handles.
-    StrId,
     /// A table.
     TableId,
     /// A function written in Lua.
@@ -21,6 +19,23 @@ handles!(
     /// A variable that outlives its function's frame.
     UpvalueId,
 );
+
+/// A string. Equal strings have equal handles.
+#[derive(Clone, Copy, Debug)]
+pub struct StrId {
+    pub(super) at: u32,
+    /// As the reference implementation computes it, for tables: the order of their keys follows from it.
+    pub(super) hash: u32,
+}
+
+impl PartialEq for StrId {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for StrId {}
 
 /// A Lua value.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]

@@ -1,12 +1,16 @@
 //! A server that others follow: each gets a snapshot, then every change that was made since.
 
 use crate::base::time::Time;
-use crate::resp::{Protocol, Reply, SessionId};
+use crate::resp::SessionId;
+
+use super::replica::{Place, say};
 
 /// The side of a link that is followed. It has no sockets: `send` is given what a replica's session is to be sent.
 pub struct Primary {
     /// Forty hexadecimal digits that name this history of changes.
     pub id: String,
+    /// The name of the history that this one goes on from, and where it does.
+    pub former: Option<(String, u64)>,
     /// How many bytes of the stream there have been.
     offset: u64,
     links: Vec<Link>,
@@ -27,6 +31,8 @@ pub struct Link {
     snapshot_only: bool,
     /// How far it says it has got, and when it said so.
     acknowledged: u64,
+    /// How much of that it says is on its disk.
+    stored: u64,
     heard: Time,
 }
 
@@ -35,14 +41,14 @@ enum Stage {
     Greeted,
     /// It waits for a snapshot to begin.
     Wanting,
-    /// The snapshot is being made. These are the changes since it began.
-    Copying(Vec<u8>),
+    /// The snapshot of this place in the stream is being made. These are the changes since.
+    Copying(u64, Vec<u8>),
     Online,
 }
 
 impl Primary {
     pub fn new(id: String) -> Self {
-        Self { id, offset: 0, links: vec![], fed: 0, last_ping: Time::default() }
+        Self { id, former: None, offset: 0, links: vec![], fed: 0, last_ping: Time::default() }
     }
 
     /// Returns whether nobody follows.
@@ -69,6 +75,7 @@ impl Primary {
                 named: false,
                 snapshot_only: false,
                 acknowledged: 0,
+                stored: 0,
                 heard: now,
             });
             self.links.len() - 1
@@ -90,6 +97,34 @@ impl Primary {
         });
     }
 
+    /// Returns how many replicas have all of the stream before a place, or have it `stored`.
+    pub fn count_at(&self, offset: u64, stored: bool) -> usize {
+        let place = |link: &Link| if stored { link.stored } else { link.acknowledged };
+        self.links.iter().filter(|link| link.is_online() && place(link) >= offset).count()
+    }
+
+    /// Returns the replicas that have said nothing for so many seconds, of those that tell how far they are.
+    pub fn silent(&self, now: Time, seconds: u64) -> Vec<SessionId> {
+        let silent = |link: &&Link| link.named && link.is_online() && now >= link.heard.plus_seconds(seconds);
+        self.links.iter().filter(silent).map(|link| link.session).collect()
+    }
+
+    /// Forgets everybody; returns who followed.
+    pub fn leave_all(&mut self) -> Vec<SessionId> {
+        self.links.drain(..).map(|link| link.session).collect()
+    }
+
+    /// Takes over the history of another server, from a place on.
+    pub fn adopt(&mut self, Place { history, offset }: Place) {
+        (self.id, self.former, self.offset) = (history, None, offset);
+    }
+
+    /// Gives the history that goes on from here another name.
+    pub fn branch(&mut self, id: String) {
+        let former = std::mem::replace(&mut self.id, id);
+        self.former = Some((former, self.offset + 1));
+    }
+
     /// Forgets a session.
     pub fn leave(&mut self, session: SessionId) {
         self.links.retain(|link| link.session != session);
@@ -103,21 +138,20 @@ impl Primary {
     }
 
     /// Takes note that a snapshot of this moment is being made, for all who want one. `log` is how long the log is.
-    pub fn begin_snapshot(&mut self, log: usize, mut send: impl FnMut(SessionId, &[u8])) {
+    pub fn begin_snapshot(&mut self, log: usize) {
         self.fed = log;
-        let place = format!("+FULLRESYNC {} {}\r\n", self.id, self.offset);
         for link in self.links.iter_mut().filter(|link| matches!(link.stage, Stage::Wanting)) {
-            link.stage = Stage::Copying(vec![]);
-            if link.named {
-                send(link.session, place.as_bytes());
-            }
+            link.stage = Stage::Copying(self.offset, vec![]);
         }
     }
 
     /// Sends the snapshot to those whom it is made for, and what has changed since it began.
     pub fn end_snapshot(&mut self, snapshot: &[u8], mut send: impl FnMut(SessionId, &[u8])) {
         for link in &mut self.links {
-            let Stage::Copying(changes) = &mut link.stage else { continue };
+            let Stage::Copying(offset, changes) = &mut link.stage else { continue };
+            if link.named {
+                send(link.session, format!("+FULLRESYNC {} {offset}\r\n", self.id).as_bytes());
+            }
             send(link.session, format!("${}\r\n", snapshot.len()).as_bytes());
             send(link.session, snapshot);
             send(link.session, changes);
@@ -128,10 +162,8 @@ impl Primary {
     /// Takes note that the snapshot comes to nothing: another one is wanted.
     pub fn give_up_snapshot(&mut self) {
         for link in &mut self.links {
-            if matches!(link.stage, Stage::Copying(_)) {
+            if matches!(link.stage, Stage::Copying(..)) {
                 link.stage = Stage::Wanting;
-                // The name was sent, and the place in history will be a later one.
-                link.named = false;
             }
         }
     }
@@ -142,6 +174,16 @@ impl Primary {
     pub fn feed_log(&mut self, log: &[u8], send: impl FnMut(SessionId, &[u8])) {
         let fed = std::mem::replace(&mut self.fed, log.len());
         self.feed(log.get(fed..).unwrap_or_default(), send);
+    }
+
+    /// Takes note that what the log has more than when it was fed last is not for replicas.
+    pub fn skip_log(&mut self, log: &[u8]) {
+        self.fed = log.len();
+    }
+
+    /// Passes on what the server that we follow has sent.
+    pub fn pass_on(&mut self, stream: &[u8], send: impl FnMut(SessionId, &[u8])) {
+        self.feed(stream, send);
     }
 
     /// Takes note that the log begins anew.
@@ -157,23 +199,43 @@ impl Primary {
         for link in self.links.iter_mut().filter(|link| !link.snapshot_only) {
             match &mut link.stage {
                 Stage::Greeted | Stage::Wanting => {}
-                Stage::Copying(changes) => changes.extend_from_slice(stream),
+                Stage::Copying(_, changes) => changes.extend_from_slice(stream),
                 Stage::Online => send(link.session, stream),
             }
         }
     }
 
-    /// Asks every few seconds whether everybody is there still.
-    pub fn ping_if_due(&mut self, now: Time, period_seconds: u64, send: impl FnMut(SessionId, &[u8])) {
+    /// Asks every few seconds whether everybody is there still, and shows those who wait for their snapshot that we are.
+    /// Where the stream comes from elsewhere, so do its questions.
+    pub fn ping_if_due(
+        &mut self,
+        now: Time,
+        period_seconds: u64,
+        elsewhere: bool,
+        mut send: impl FnMut(SessionId, &[u8]),
+    ) {
         if self.is_empty() || now < self.last_ping.plus_seconds(period_seconds) {
             return;
         }
         self.last_ping = now;
-        let mut ping = vec![];
-        let mut reply = Reply::new(&mut ping, Protocol::Resp2);
-        reply.array(1);
-        reply.bulk(b"PING");
-        self.feed(&ping, send);
+        for link in self.links.iter().filter(|link| matches!(link.stage, Stage::Wanting | Stage::Copying(..)))
+        {
+            send(link.session, b"\n");
+        }
+        if !elsewhere {
+            self.tell(&[b"PING"], send);
+        }
+    }
+
+    /// Asks everybody how far they are.
+    pub fn ask(&mut self, send: impl FnMut(SessionId, &[u8])) {
+        self.tell(&[b"REPLCONF", b"GETACK", b"*"], send);
+    }
+
+    fn tell(&mut self, words: &[&[u8]], send: impl FnMut(SessionId, &[u8])) {
+        let mut call = vec![];
+        say(&mut call, words);
+        self.feed(&call, send);
     }
 }
 
@@ -182,7 +244,7 @@ impl Link {
     pub fn state(&self) -> &'static str {
         match self.stage {
             Stage::Greeted | Stage::Wanting => "wait_bgsave",
-            Stage::Copying(_) => "send_bulk",
+            Stage::Copying(..) => "send_bulk",
             Stage::Online => "online",
         }
     }
@@ -203,6 +265,11 @@ impl Link {
 
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
+    }
+
+    /// Takes note of how much the replica says is on its disk.
+    pub fn store(&mut self, offset: u64) {
+        self.stored = self.stored.max(offset);
     }
 
     /// Returns the seconds since the replica last said how far it had got.
@@ -241,7 +308,7 @@ mod tests {
         primary.follow(SessionId(1), false, NOW);
         primary.follow(SessionId(2), true, NOW);
         primary.feed_log(b"early", sent.to());
-        primary.begin_snapshot(5, sent.to());
+        primary.begin_snapshot(5);
         primary.feed_log(b"early during", sent.to());
         primary.follow(SessionId(3), false, NOW);
         primary.end_snapshot(b"snapshot", sent.to());
@@ -258,11 +325,11 @@ mod tests {
     fn a_snapshot_that_is_given_up_is_wanted_again() {
         let (mut primary, mut sent) = (Primary::new("id".into()), Sent::default());
         primary.follow(SessionId(1), false, NOW);
-        primary.begin_snapshot(0, sent.to());
+        primary.begin_snapshot(0);
         primary.feed_log(b"lost", sent.to());
         primary.give_up_snapshot();
         assert!(primary.wants_snapshot());
-        primary.begin_snapshot(4, sent.to());
+        primary.begin_snapshot(4);
         primary.end_snapshot(b"snapshot", sent.to());
         assert_eq!(sent.take(1), "$8\r\nsnapshot");
         primary.leave(SessionId(1));
@@ -272,13 +339,13 @@ mod tests {
     #[test]
     fn pings_are_part_of_the_stream() {
         let (mut primary, mut sent) = (Primary::new("id".into()), Sent::default());
-        primary.ping_if_due(NOW, 10, sent.to());
+        primary.ping_if_due(NOW, 10, false, sent.to());
         primary.follow(SessionId(1), false, NOW);
-        primary.begin_snapshot(0, sent.to());
+        primary.begin_snapshot(0);
         primary.end_snapshot(b"", sent.to());
-        primary.ping_if_due(NOW.plus_seconds(9), 10, sent.to());
+        primary.ping_if_due(NOW.plus_seconds(9), 10, false, sent.to());
         assert_eq!(sent.take(1), "$0\r\n");
-        primary.ping_if_due(NOW.plus_seconds(10), 10, sent.to());
+        primary.ping_if_due(NOW.plus_seconds(10), 10, false, sent.to());
         assert_eq!(sent.take(1), "*1\r\n$4\r\nPING\r\n");
         assert_eq!(primary.offset(), 14);
     }

@@ -339,6 +339,15 @@ fn allow(call: &Call<'_>, place: usize, args: Args<'_>, run: &Run) -> crate::res
     if flags.any(Flags::WRITE.or(Flags::MAY_REPLICATE)) && run.flags.no_writes {
         return Err(Error::Text("ERR Write commands are not allowed from read-only scripts."));
     }
+    if flags.has(Flags::WRITE)
+        && !run.wrote
+        && let Some(error) = call.shared.refuses_writes_of(call.session, call.db.now)
+    {
+        return Err(error);
+    }
+    if !flags.has(Flags::STALE) && !call.session.primary && call.shared.is_stale() {
+        return Err(Error::Text("ERR Can not execute the command on a stale replica"));
+    }
     // A script that has begun to write may go on.
     if call.shared.out_of_memory && flags.has(Flags::DENYOOM) && !run.flags.allow_oom && !run.wrote {
         return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::engine::Call;
+use crate::engine::following::MASTER_DOWN;
 use crate::resp::{Error, Result};
 use crate::spec;
 
@@ -60,7 +61,13 @@ impl Flags {
 
     /// Returns the flags that the script runs with, if it may run now.
     pub fn admitted(self, call: &Call<'_>, read_only: bool) -> Result<Self> {
+        if !self.allow_stale && !call.session.primary && call.shared.is_stale() {
+            return Err(MASTER_DOWN);
+        }
         let writes = !self.no_writes && !self.compatible;
+        if writes && let Some(error) = call.shared.refuses_writes_of(call.session, call.db.now) {
+            return Err(error);
+        }
         if read_only && writes {
             return Err(Error::Text("ERR Can not execute a script with write flag using *_ro command."));
         }

@@ -291,6 +291,7 @@ impl<W> Keeper<W> {
         let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
         let turn = !(self.stored_last && self.writing.is_some());
         let may_begin = !self.closing || self.held && !self.failing;
+        let may_begin = may_begin && !store.is_inside_a_unit();
         let begins = may_begin && self.wants_snapshot(store) && self.not_before <= now;
         let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
         if begins {

@@ -18,7 +18,8 @@ impl Store {
     /// Goes on with the snapshot that replicas wait for. One for the host comes first.
     pub(super) fn step_sync(&mut self) {
         if self.is_free() && self.engine.shared().primary.wants_snapshot() {
-            let saver = self.saver(Purpose::Dump, self.now);
+            let mut saver = self.saver(Purpose::Dump, self.now);
+            saver.stream_db = self.engine.stream_db();
             self.engine.begin_sync();
             self.sync = Some(Sync { saver, bytes: vec![] });
         }

@@ -1,5 +1,6 @@
 //! Draws calls from the syntax of every command: valid ones, and ones that are nearly valid.
 
+use redlet::base::checksum::sha1_hex;
 use redlet::base::random::Random;
 use redlet::base::time::Time;
 use redlet::commands;
@@ -69,6 +70,72 @@ const LIBRARIES: [&str; 2] = [
      function_name='g', callback=function(keys) return redis.call('STRLEN', keys[1]) end, flags={'no-writes'}}",
 ];
 
+/// Scripts that do what scripts are for, and the kinds of their keys. `ARGV` is a number and any text.
+///
+/// Between them they write several keys of several types, read what they have written, pop at random, fail when half is
+/// done, catch failures, change databases, let keys expire, and run for longer than a slice.
+const TASKS: [(&str, &[u8]); 12] = [
+    (
+        "local v = redis.call('RPOP', KEYS[1]) if not v then return false end \
+         redis.call('LPUSH', KEYS[2], v) return {v, redis.call('INCR', KEYS[3])}",
+        b"lls",
+    ),
+    (
+        "local n = redis.call('INCRBY', KEYS[1], ARGV[1]) \
+         if n > 5 then redis.call('PEXPIRE', KEYS[1], 50) end return n",
+        b"s",
+    ),
+    (
+        "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1]) \
+         redis.call('ZADD', KEYS[1], ARGV[1] + 1, ARGV[2], 3, 'c') redis.call('EXPIRE', KEYS[1], 2) \
+         return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')",
+        b"z",
+    ),
+    (
+        "redis.call('HINCRBY', KEYS[1], 'n', ARGV[1]) redis.call('HSET', KEYS[1], 'text', ARGV[2]) \
+         redis.call('SADD', KEYS[2], unpack(redis.call('HKEYS', KEYS[1]))) redis.call('DEL', KEYS[3]) \
+         return redis.call('HGETALL', KEYS[1])",
+        b"hms",
+    ),
+    (
+        "local some = redis.call('SPOP', KEYS[1], 2) \
+         for _, member in ipairs(some) do redis.call('ZINCRBY', KEYS[2], ARGV[1], member) end return #some",
+        b"mz",
+    ),
+    ("redis.call('SET', KEYS[1], ARGV[2]) redis.call('HSET', KEYS[1], 'a', 1) return 'never'", b"s"),
+    (
+        "local e = redis.pcall('LPUSH', KEYS[1], 'x') redis.call('APPEND', KEYS[1], ARGV[2]) \
+         return e.err or redis.error_reply('no')",
+        b"s",
+    ),
+    (
+        "local all = {} for i = 1, 20 do all[i] = {id = i, text = ARGV[2]} \
+         redis.call('RPUSH', KEYS[1], cjson.encode(all[i])) end \
+         redis.call('LTRIM', KEYS[1], -5, -1) redis.call('SET', KEYS[2], cmsgpack.pack(all), 'PX', 700) return #all",
+        b"ls",
+    ),
+    (
+        "redis.call('SELECT', ARGV[1] % 3) redis.call('SETEX', KEYS[1], 1, ARGV[2]) \
+         redis.call('COPY', KEYS[1], KEYS[2], 'REPLACE') redis.call('SELECT', 0) return redis.call('DBSIZE')",
+        b"ss",
+    ),
+    (
+        "for i, key in ipairs(KEYS) do redis.call('UNLINK', key) redis.call('RPUSH', key, i) end \
+         redis.call('LMOVE', KEYS[1], KEYS[2], 'LEFT', 'RIGHT') return redis.call('EXISTS', unpack(KEYS))",
+        b"slh",
+    ),
+    (
+        "redis.call('INCR', KEYS[1]) for i = 1, 3e5 do end redis.call('LPUSH', KEYS[2], redis.call('GET', KEYS[1])) \
+         return 'late'",
+        b"sl",
+    ),
+    (
+        "redis.setresp(3) local h = redis.call('HGETALL', KEYS[1]).map \
+         for field, value in pairs(h) do redis.call('SETRANGE', KEYS[2], #field % 7, value) end return {map = h}",
+        b"hs",
+    ),
+];
+
 /// Draws calls, always the same for the same seed.
 pub struct Workload {
     pub random: Random,
@@ -120,8 +187,11 @@ impl Workload {
         self.random.below(n) == 0
     }
 
-    /// Draws a call; one in eight is spoilt.
+    /// Draws a call; one in eight is spoilt, one in ten is a script's.
     pub fn draw(&mut self, now: Time) -> Drawn {
+        if self.once_in(10) {
+            return self.draw_script();
+        }
         let mut at = self.random.below(self.weights);
         let mut place = 0;
         while at >= self.drawable[place].weight {
@@ -143,6 +213,33 @@ impl Workload {
         }
         let valid = valid && !contradicts_itself(&args);
         Drawn { args, valid }
+    }
+
+    /// Draws a call of a task, as a script or as a function, or loads the functions.
+    fn draw_script(&mut self) -> Drawn {
+        let at = self.random.below(TASKS.len() as u64) as usize;
+        let (code, kinds) = TASKS[at];
+        let mut args: Vec<Vec<u8>> = match self.random.below(8) {
+            0 => {
+                let functions = TASKS.iter().enumerate().map(|(i, (code, _))| {
+                    format!("redis.register_function('t{i}', function(KEYS, ARGV) {code} end)\n")
+                });
+                let library = format!("#!lua name=tasks\n{}", functions.collect::<String>());
+                let words = ["FUNCTION", "LOAD", "REPLACE", &library];
+                return Drawn { args: words.map(|word| word.as_bytes().to_vec()).into(), valid: false };
+            }
+            1 => vec![b"EVALSHA".to_vec(), sha1_hex(code.as_bytes()).to_vec()],
+            2 => vec![b"EVAL_RO".to_vec(), code.into()],
+            3..6 => vec![b"EVAL".to_vec(), code.into()],
+            _ => vec![b"FCALL".to_vec(), format!("t{at}").into_bytes()],
+        };
+        args.push(kinds.len().to_string().into_bytes());
+        for kind in kinds {
+            args.push(vec![*kind, b'0' + self.random.below(4) as u8]);
+        }
+        args.push((self.random.below(9) as i64 - 2).to_string().into_bytes());
+        args.push(VALUES[self.random.below(VALUES.len() as u64) as usize].to_vec());
+        Drawn { args, valid: false }
     }
 
     fn spoil(&mut self, args: &mut Vec<Vec<u8>>) {

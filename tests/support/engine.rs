@@ -51,6 +51,7 @@ impl Host {
     pub fn with(config: Config, seed: u128) -> Self {
         let mut store = Store::new(config, seed);
         store.engine_mut().set_logging(true);
+        store.engine_mut().shared_mut().host.connects = true;
         Self {
             store,
             now: BEGINNING,
@@ -169,12 +170,15 @@ impl Host {
             | Request::Configured(_)
             | Request::LoadUsers
             | Request::SaveUsers
+            | Request::Note(_)
             | Request::Warn(_)
             | Request::GiveUpSave => {
                 self.store.answer(request, Answer::Done, self.now);
             }
             Request::Sync => self.store.answer(request, Answer::Said(vec![]), self.now),
             // A network where nobody answers.
+            Request::Connect { .. } => self.store.link_failed(request, "Connection refused", self.now),
+            Request::Replaced => {}
             Request::Send(_) => {
                 let text = "IOERR error or timeout connecting to the client".to_string();
                 self.store.answer(request, Answer::Failed(text), self.now);

@@ -108,12 +108,8 @@ accepted! {
         "no-appendfsync-on-rewrite": YesNo => "no";
         "rdb-save-incremental-fsync": YesNo => "yes";
     }
-    "No effect: there is no replication yet." {
+    "No effect: every replica is sent a whole snapshot, which it reads beside its present keys." {
         "bind-source-addr": Text => "";
-        "masterauth": Text => "";
-        "masteruser": Text => "";
-        "min-replicas-max-lag" or "min-slaves-max-lag": Int(0, INT) => "10";
-        "min-replicas-to-write" or "min-slaves-to-write": Only(&["0"], "there is no replication here") => "0";
         "propagation-error-behavior": OneOf(&["ignore", "panic", "panic-on-replicas"]) => "ignore";
         "rdb-del-sync-files": YesNo => "no";
         "repl-backlog-size": Bytes => "1048576";
@@ -123,17 +119,9 @@ accepted! {
         "repl-diskless-sync": YesNo => "yes";
         "repl-diskless-sync-delay": Int(0, INT) => "5";
         "repl-diskless-sync-max-replicas": Int(0, INT) => "0";
-        "repl-timeout": Int(1, INT) => "60";
-        "replica-announce-ip" or "slave-announce-ip": Text => "";
-        "replica-announce-port" or "slave-announce-port": Int(0, 65535) => "0";
         "replica-announced": YesNo => "yes";
         "replica-ignore-disk-write-errors": YesNo => "no";
-        "replica-ignore-maxmemory" or "slave-ignore-maxmemory": YesNo => "yes";
         "replica-lazy-flush" or "slave-lazy-flush": YesNo => "no";
-        "replica-priority" or "slave-priority": Int(0, INT) => "100";
-        "replica-read-only" or "slave-read-only": YesNo => "yes";
-        "replica-serve-stale-data" or "slave-serve-stale-data": YesNo => "yes";
-        "replicaof" or "slaveof": Only(&[""], "there is no replication here") => "", AtStart;
     }
     "No effect: there are no clusters." {
         "cluster-allow-pubsubshard-when-down": YesNo => "yes";
@@ -171,7 +159,7 @@ accepted! {
         "tls-key-file-pass": Only(&[""], "the private key must not be encrypted") => "";
         "tls-prefer-server-ciphers": YesNo => "no";
         "tls-protocols": Only(&["", "TLSv1.2 TLSv1.3", "TLSv1.3 TLSv1.2"], "clients choose between TLSv1.2 and TLSv1.3") => "";
-        "tls-replication": Only(&["no"], "there is no replication here") => "no";
+        "tls-replication": Only(&["no"], "links between servers speak plain TCP") => "no";
         "tls-session-cache-size": Int(0, INT) => "20480";
         "tls-session-cache-timeout": Int(0, INT) => "300";
         "tls-session-caching": YesNo => "yes";
@@ -252,8 +240,8 @@ mod tests {
         assert_eq!(set("io-threads", "0"), "argument must be between 1 and 128 inclusive");
         assert_eq!(set("repl-backlog-size", "1x"), "argument must be a memory value");
         assert_eq!(
-            set("slaveof", "127.0.0.1 6379"),
-            "this value is not supported: there is no replication here"
+            set("tls-replication", "yes"),
+            "this value is not supported: links between servers speak plain TCP"
         );
         assert_eq!(set("lua-time-limit", "100"), "");
         assert_eq!((Config::parameter("busy-reply-threshold").expect("a parameter").get)(&config), "100");

@@ -8,8 +8,9 @@ mod setting;
 pub use accepted::{ACCEPTED, Accepted, HIDDEN};
 pub use setting::parse_memory;
 pub use setting::{
-    AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels, Octal,
-    OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Share, Words, show_percent,
+    Address, AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels,
+    Octal, OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Share, Words,
+    show_percent,
 };
 
 use crate::data::Limits;
@@ -168,6 +169,30 @@ parameters! {
     dbfilename "dbfilename": String = "dump.rdb", Protected;
     /// Every how many seconds replicas are sent a PING.
     repl_ping_replica_period "repl-ping-replica-period" or "repl-ping-slave-period": Ranged<1, 2147483647> = "10";
+    /// After how many seconds of silence a link between servers counts as lost.
+    repl_timeout "repl-timeout": Ranged<1, 2147483647> = "60";
+    /// The host and the port of the server to follow; empty for none.
+    replicaof "replicaof" or "slaveof": Address = "", AtStart;
+    /// The user that the server to follow knows us by; empty for its default user.
+    masteruser "masteruser": String = "";
+    /// The password for the server to follow; empty for none.
+    masterauth "masterauth": String = "";
+    /// Whether a server that follows another one refuses to change anything itself.
+    replica_read_only "replica-read-only" or "slave-read-only": bool = "yes";
+    /// Whether a server that has lost the one it follows goes on answering.
+    replica_serve_stale_data "replica-serve-stale-data" or "slave-serve-stale-data": bool = "yes";
+    /// Whether a server that follows another one leaves it to that one to evict keys.
+    replica_ignore_maxmemory "replica-ignore-maxmemory" or "slave-ignore-maxmemory": bool = "yes";
+    /// What replicas are sorted by when one of them is to replace their primary; 0 for never.
+    replica_priority "replica-priority" or "slave-priority": Ranged<0, 2147483647> = "100";
+    /// The address that the server tells the one it follows; empty for the one that it connects from.
+    replica_announce_ip "replica-announce-ip" or "slave-announce-ip": String = "";
+    /// The port that the server tells the one it follows; 0 for the one that it listens on.
+    replica_announce_port "replica-announce-port" or "slave-announce-port": Ranged<0, 65535> = "0";
+    /// How many replicas there must be for changes to be accepted.
+    min_replicas_to_write "min-replicas-to-write" or "min-slaves-to-write": Ranged<0, 2147483647> = "0";
+    /// How many seconds ago a replica that counts was heard of, at the most; 0 for no such rule.
+    min_replicas_max_lag "min-replicas-max-lag" or "min-slaves-max-lag": Ranged<0, 2147483647> = "10";
     /// The most memory that data may take, in bytes; 0 for any amount.
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.

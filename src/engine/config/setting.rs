@@ -225,6 +225,37 @@ impl Setting for Share {
     }
 }
 
+/// The host and the port of another server, if there is one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Address(Option<(String, u16)>);
+
+impl Address {
+    pub fn new(host: &str, port: u16) -> Self {
+        Self(Some((host.to_owned(), port)))
+    }
+
+    pub fn get(&self) -> Option<(&str, u16)> {
+        self.0.as_ref().map(|(host, port)| (host.as_str(), *port))
+    }
+}
+
+impl Setting for Address {
+    const MANY: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.eq_ignore_ascii_case("no one") {
+            return Ok(Self(None));
+        }
+        let (host, port) = text.split_once(' ').ok_or("wrong number of arguments")?;
+        let port = number::parse_uint(port.as_bytes()).and_then(|port| u16::try_from(port).ok());
+        Ok(Self::new(host, port.ok_or("Invalid master port")?))
+    }
+
+    fn render(&self) -> String {
+        self.get().map_or(String::new(), |(host, port)| format!("{host} {port}"))
+    }
+}
+
 /// Reads a number of bytes with an optional unit: `k` is 1000, `kb` is 1024, and so on.
 pub fn parse_memory(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();

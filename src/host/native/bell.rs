@@ -1,5 +1,6 @@
 //! How other threads reach the loop.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -7,7 +8,7 @@ use mio::{Poll, Token, Waker};
 use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 
-use crate::engine::Peer;
+use crate::engine::{Peer, RequestId};
 use crate::resp::SessionId;
 
 /// What other threads tell the loop.
@@ -22,6 +23,8 @@ pub enum News {
     Metrics { foreign: bool, answer: oneshot::Sender<Option<String>> },
     /// A snapshot is in its place, or could not be written.
     Written { number: u64, result: std::io::Result<()> },
+    /// Another server was connected to as the engine had asked, or why it was not.
+    Connected { request: RequestId, result: std::io::Result<TcpStream> },
     /// Time passes, as the standard input of a server with a test's clock says; in microseconds.
     Pass(u64),
     /// Nobody is there any more to say what time it is.

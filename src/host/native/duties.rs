@@ -74,6 +74,9 @@ impl Server {
                 self.store.answer(id, answer, now);
             }
             Request::Warn(text) => self.log.warning(format_args!("{text}")),
+            Request::Note(text) => self.log.notice(format_args!("{text}")),
+            Request::Connect { host, port } => self.connect_to(id, host, port, now),
+            Request::Replaced => self.files.replaced(&mut self.store, now),
             Request::Configured(name) => self.configured(name, now),
             Request::Sleep { until } => {
                 self.clock.sleep_until(until);

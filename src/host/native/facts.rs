@@ -40,6 +40,7 @@ pub fn tell_once(shared: &mut Shared) {
         std::env::current_exe().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
     shared.host.multiplexing_api = if std::env::consts::OS == "linux" { "epoll" } else { "kqueue" };
     shared.host.allocator = "libc";
+    shared.host.connects = true;
     shared.host.gauge = Some(memory::used);
     shared.host.startup_memory = memory::used();
     shared.host.set_used_memory(memory::used());

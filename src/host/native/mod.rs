@@ -8,6 +8,7 @@ mod connection;
 mod duties;
 mod facts;
 pub mod files;
+mod link;
 mod listen;
 pub mod log;
 pub mod memory;

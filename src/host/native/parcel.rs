@@ -1,9 +1,10 @@
 //! Calls for other servers. All else waits meanwhile, as in Redis, so that a key is never in two places or in none.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use super::link;
 use crate::engine::Parcel;
 
 const WRITING: &str = "IOERR error or timeout writing to target instance";
@@ -28,14 +29,7 @@ pub fn send(parcel: &Parcel) -> Result<Vec<u8>, &'static str> {
 }
 
 fn connect(parcel: &Parcel, timeout: Duration) -> io::Result<TcpStream> {
-    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-    for address in (&*parcel.host, parcel.port).to_socket_addrs()? {
-        result = TcpStream::connect_timeout(&address, timeout);
-        if result.is_ok() {
-            break;
-        }
-    }
-    let stream = result?;
+    let stream = link::connect(&parcel.host, parcel.port, timeout)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;

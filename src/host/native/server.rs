@@ -202,6 +202,7 @@ impl Server {
                     let refused = foreign && is_protected(&self.store.engine().shared().config);
                     let _ = answer.send((!refused).then(|| metrics::write(&self.store, now)));
                 }
+                News::Connected { request, result } => self.connected(request, result, now),
                 News::Pass(micros) => self.pass(micros)?,
                 News::InputEnded => self.end_without_saving(),
             }
@@ -271,6 +272,11 @@ impl Server {
             bridge.register(id, self.bell.clone());
             self.unfinished.push(id);
         }
+        self.attach(id, link, now);
+    }
+
+    /// Makes a link the connection of a session.
+    pub(super) fn attach(&mut self, id: SessionId, mut link: Link, now: Time) {
         let token = Token(SESSIONS + id.0 as usize);
         if let Err(error) = link.register(self.poll.registry(), token) {
             self.log.warning(format_args!("Accepting client connection: {error}"));

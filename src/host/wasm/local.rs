@@ -372,7 +372,9 @@ impl Local {
             // Here the log goes to the disk by itself.
             Request::Sync => self.store.answer(id, Answer::Said(Vec::new()), now),
             // A log goes on from every snapshot here.
-            Request::Warn(_) | Request::GiveUpSave => {}
+            Request::Warn(_) | Request::Note(_) | Request::GiveUpSave => {}
+            Request::Connect { .. } => self.store.link_failed(id, "There are no sockets here", now),
+            Request::Replaced => self.snapshot(Purpose::Base, now),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use crate::lua::lexer::Refusal;
 use crate::lua::proto::{COND, CONST, Instr, NO_REGISTER, Op, RK};
-use crate::lua::table::Table;
 use crate::lua::value::{StrId, Value};
 
 use super::Compiler;
@@ -131,7 +130,7 @@ impl Compiler<'_> {
         func.proto.consts.push(value);
         // NaN is a key of no table.
         if !matches!(key, Value::Number(number) if number.is_nan()) {
-            add(&mut func.const_index, key, Value::Number(index.into()));
+            func.const_index.insert(key, Value::Number(index.into()));
         }
         Ok(index)
     }
@@ -710,20 +709,4 @@ fn fold(op: Op, a: f64, b: f64) -> Option<f64> {
         _ => return None,
     };
     (!number.is_nan()).then_some(number)
-}
-
-/// Adds a key to a table outside the heap.
-fn add(table: &mut Table, key: Value, value: Value) {
-    if let Some(place) = table.place(key) {
-        *place = value;
-        return;
-    }
-    if table.is_full() {
-        let growth = table.growth(key);
-        table.resize(&growth);
-    }
-    match table.place(key) {
-        Some(place) => *place = value,
-        None => table.push(key, value),
-    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::checksum::Crc64;
+use crate::base::number::parse_uint;
 use crate::base::time::Time;
 use crate::data::entry::{Entry, NewValue};
 use crate::keyspace::{Keyspace, access_clock};
@@ -34,6 +35,8 @@ pub struct Loader {
     db: u32,
     next: Attributes,
     building: Option<Building>,
+    /// The database that a stream of changes which goes on from the snapshot begins in, if it is told.
+    stream_db: Option<u32>,
     /// What the snapshot says of itself, if it is read for that alone.
     notes: Option<Vec<(u64, Note)>>,
     /// Why `pending` is not an item yet.
@@ -111,6 +114,7 @@ impl Loader {
             db: 0,
             next: Attributes::default(),
             building: None,
+            stream_db: None,
             notes: None,
             missing: None,
             loaded: Loaded::default(),
@@ -164,6 +168,11 @@ impl Loader {
 
     pub fn loaded(&self) -> Loaded {
         self.loaded
+    }
+
+    /// Returns the database that a stream of changes which goes on from the snapshot begins in, if it is told.
+    pub fn stream_db(&self) -> Option<u32> {
+        self.stream_db
     }
 
     /// Returns whether the end was read.
@@ -252,6 +261,10 @@ impl Loader {
             opcode::RESIZE => _ = (input.len()?, input.len()?),
             opcode::AUX => {
                 let (name, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
+                if *name == *b"repl-stream-db" {
+                    let db = parse_uint(&value).and_then(|db| u32::try_from(db).ok());
+                    self.stream_db = db.filter(|db| (*db as usize) < keyspace.databases());
+                }
                 self.note(|| Note::Aux(name.into(), value.into()));
             }
             opcode::DEADLINE_MS => {

@@ -47,6 +47,8 @@ pub struct Saver {
     keys: u64,
     all_keys: u64,
     libraries: Vec<Box<[u8]>>,
+    /// The database that a stream of changes which goes on from the snapshot begins in, if it does not say so itself.
+    pub stream_db: Option<u32>,
 }
 
 #[derive(PartialEq)]
@@ -71,6 +73,7 @@ impl Saver {
             keys: 0,
             all_keys: keyspace.len() as u64,
             libraries: keyspace.libraries.clone(),
+            stream_db: None,
         }
     }
 
@@ -121,6 +124,11 @@ impl Saver {
             out.push(opcode::AUX);
             self.encoder.string(name, out);
             self.encoder.string(value, out);
+        }
+        if let Some(db) = self.stream_db {
+            out.push(opcode::AUX);
+            self.encoder.string(b"repl-stream-db", out);
+            self.encoder.string(&format_uint(db.into()), out);
         }
         for code in std::mem::take(&mut self.libraries) {
             out.push(opcode::FUNCTION);

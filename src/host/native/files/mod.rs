@@ -202,7 +202,7 @@ impl Files {
         if has_grown {
             self.log.notice(format_args!("Starting automatic rewriting of AOF on {growth}% growth"));
         }
-        self.start_log(store);
+        self.ask_for_rewrite(store);
     }
 
     /// Returns whether rewrites have failed so often that the next one waits.
@@ -339,20 +339,29 @@ impl Files {
         if self.is_loading() || on == (self.append.is_on() || self.append.is_starting()) {
             return;
         }
-        store.engine_mut().shared_mut().persistence.log_enabled = on;
         if on {
-            self.append.start();
-            self.start_log(store);
-            return;
+            self.begin_log(store);
+        } else {
+            self.end_log(store, now);
         }
+    }
+
+    fn begin_log(&mut self, store: &mut Store) {
+        store.engine_mut().shared_mut().persistence.log_enabled = true;
+        self.append.start();
+        self.ask_for_rewrite(store);
+    }
+
+    fn end_log(&mut self, store: &mut Store, now: Time) {
+        store.engine_mut().shared_mut().persistence.log_enabled = false;
         self.give_up(store, Purpose::Base, now);
         let result = self.append.stop();
         store.engine_mut().set_logging(false);
         self.report(store, result);
     }
 
-    /// Asks for the rewrite that the log is to begin with, unless one is asked for.
-    fn start_log(&mut self, store: &mut Store) {
+    /// Asks for a rewrite, unless one is asked for.
+    fn ask_for_rewrite(&mut self, store: &mut Store) {
         let (dirty, now) = (store.engine().dirty(), store.now());
         let shared = store.engine_mut().shared_mut();
         let state = &mut shared.persistence;
@@ -397,6 +406,14 @@ impl Files {
         if !store.engine().shared().config.aof_disable_auto_gc {
             let result = self.append.remove_old();
             self.report(store, result);
+        }
+    }
+
+    /// Begins the log anew, because what it told so far does not lead to the present keys.
+    pub fn replaced(&mut self, store: &mut Store, now: Time) {
+        if self.append.is_on() || self.append.is_starting() {
+            self.end_log(store, now);
+            self.begin_log(store);
         }
     }
 
