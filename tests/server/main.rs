@@ -8,6 +8,7 @@ mod files;
 mod limits;
 mod options;
 mod process;
+mod replication;
 mod tls;
 mod tools;
 mod websocket;
