@@ -10,7 +10,7 @@
 //! engine             runs calls: sessions, waiting, transactions, messages
 //! persist            snapshots and logs of a keyspace
 //! keyspace           databases: keys, values, deadlines, effects
-//! replication        links to those who follow, as state machines
+//! replication        links between servers, as state machines
 //! resp  spec  data   the wire, what commands look like, what keys can hold
 //! lua                Lua 5.1 by itself
 //! base               bytes, numbers, time

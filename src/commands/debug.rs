@@ -70,6 +70,11 @@ fn debug(call: &mut Call<'_>) -> Result {
             call.shared.primary.id = random_id(&mut call.shared.random);
             call.reply.ok();
         }
+        (b"REPLICATE", 3..) => {
+            let words: Vec<&[u8]> = call.args.from(2).iter().collect();
+            call.db.effects.log_call(call.db.index(), &words);
+            call.reply.ok();
+        }
         (b"DIGEST", 2) => call.reply.simple(&call.db.keyspace().redis_digest().to_hex()),
         (b"DIGEST-VALUE", _) => {
             call.reply.array(n - 2);
@@ -115,6 +120,7 @@ const HELP: &[(&str, &str)] = &[
     ("PROTOCOL type", "Answers with a reply of a type."),
     ("QUICKLIST-PACKED-THRESHOLD size", "Makes no difference here: long elements have chunks of their own."),
     ("RELOAD", "Takes a snapshot and loads it."),
+    ("REPLICATE call...", "Logs a call, and tells replicas of it, without running it."),
     ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Makes no difference here."),
     ("SET-ACTIVE-EXPIRE 0|1", "Lets keys past their deadline be until they are asked for."),
     ("SLEEP seconds", "Holds the server up."),

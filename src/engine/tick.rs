@@ -88,13 +88,21 @@ impl Engine {
     }
 
     fn expire(&mut self, now: Time) {
-        if !self.keyspace.active_expiry || self.shared.pause.is_on() || self.keyspace.follows {
+        if !self.keyspace.active_expiry || self.shared.pause.is_on() {
             return;
         }
         self.effects.observed = self.shared.observes_keys();
-        for (db, key) in self.keyspace.due(now, EXPIRY_BUDGET) {
+        let follows = self.keyspace.follows;
+        let due = match follows {
+            true => self.keyspace.due_own(now, EXPIRY_BUDGET),
+            false => self.keyspace.due(now, EXPIRY_BUDGET),
+        };
+        for (db, key) in due {
             Db::new(&mut self.keyspace, &mut self.effects, now, db).expire(&key);
             self.settle(now);
+        }
+        if follows {
+            return;
         }
         for (db, key) in self.keyspace.due_hashes(now, EXPIRY_BUDGET) {
             Db::new(&mut self.keyspace, &mut self.effects, now, db).expire_fields(&key, EXPIRY_BUDGET);

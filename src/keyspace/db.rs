@@ -173,6 +173,7 @@ impl<'a> Db<'a> {
             Expiry::At(deadline) => Some(deadline),
             Expiry::Keep | Expiry::Never => None,
         };
+        self.own_deadline(key, deadline);
         match self.table().slot(hash, key) {
             Slot::Occupied(mut entry) => entry.update(|entry| {
                 entry.set_value(value);
@@ -192,6 +193,7 @@ impl<'a> Db<'a> {
     pub fn set_deadline(&mut self, key: &[u8], deadline: Option<Time>) -> bool {
         let Some(mut entry) = self.find_to_change(key) else { return false };
         entry.update(|entry| entry.set_deadline(deadline));
+        self.own_deadline(key, deadline);
         true
     }
 
@@ -210,6 +212,7 @@ impl<'a> Db<'a> {
     pub fn put(&mut self, entry: Entry) {
         let key = entry.key().to_vec();
         let hash = self.hash_to_overwrite(&key);
+        self.own_deadline(&key, entry.deadline());
         self.keyspace.dbs[self.index as usize].alarms.set_for(&entry);
         if self.table().insert_hashed(hash, entry).is_none() {
             self.note(&key, Event::NEW);
@@ -342,6 +345,17 @@ impl<'a> Db<'a> {
     }
 
     // ---------------------------------------------------------------------------------------------------------------
+
+    /// Takes note of a deadline that a key gets here, if it is another server that says when others have passed.
+    #[inline]
+    fn own_deadline(&mut self, key: &[u8], deadline: Option<Time>) {
+        if let Some(at) = deadline
+            && self.keyspace.follows
+            && self.keyspace.lazy_expiry
+        {
+            self.keyspace.dbs[self.index as usize].own.set(key, at);
+        }
+    }
 
     /// Removes the fields of a hash whose deadline has passed, before anybody sees them.
     #[inline]

@@ -77,6 +77,8 @@ pub struct Database {
     /// Where active expiry goes on.
     expiry_from: u64,
     alarms: Alarms,
+    /// Keys that got their deadlines here although another server says when keys go: a replica that may be written to.
+    own: Alarms,
 }
 
 impl Database {
@@ -123,7 +125,8 @@ impl Keyspace {
     pub fn new(key: HashKey, databases: usize) -> Self {
         let database = |id| {
             let table = Table::new(key);
-            Database { id: DatabaseId(id), alarms: Alarms::like(&table), table, expiry_from: 0 }
+            let (alarms, own) = (Alarms::like(&table), Alarms::like(&table));
+            Database { id: DatabaseId(id), alarms, own, table, expiry_from: 0 }
         };
         let dbs = (0..databases as u32).map(database).collect();
         Self {
@@ -287,7 +290,7 @@ impl Keyspace {
     fn clear_database(&mut self, db: u32) {
         let database = &mut self.dbs[db as usize];
         let table = std::mem::replace(&mut database.table, Table::new(self.limits.secret));
-        database.alarms = Alarms::like(&table);
+        (database.alarms, database.own) = (Alarms::like(&table), Alarms::like(&table));
         if let Some(freeze) = &mut self.freeze {
             freeze.keep_all(database.id, table);
         }
@@ -301,6 +304,22 @@ impl Keyspace {
             database.expiry_from = database.table.expired(now, from, budget, |entry| {
                 due.push((db as u32, Bytes::from(entry.key())));
             });
+        }
+        due
+    }
+
+    /// Returns keys past a deadline that they got here, after looking at about `budget` of them. They are still there.
+    pub(crate) fn due_own(&mut self, now: Time, budget: usize) -> Vec<(u32, Bytes)> {
+        let mut due = vec![];
+        for (db, Database { own, table, .. }) in self.dbs.iter_mut().enumerate() {
+            for key in own.due(now, budget) {
+                own.clear(&key);
+                match table.find(&key).and_then(|entry| entry.deadline()) {
+                    Some(at) if at > now => own.set(&key, at),
+                    Some(_) => due.push((db as u32, key)),
+                    None => {}
+                }
+            }
         }
         due
     }
