@@ -10,4 +10,5 @@ pub mod glob;
 pub mod long_double;
 pub mod number;
 pub mod random;
+pub mod sort;
 pub mod time;

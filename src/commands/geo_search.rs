@@ -2,6 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::number::{parse_float, parse_int};
+use crate::base::sort;
 use crate::command;
 use crate::data::entry::NewValue;
 use crate::data::geohash::{Point, Search, Shape};
@@ -440,8 +441,12 @@ impl<'a> Query<'a> {
         // A count without ANY is that of the nearest ones.
         let order = self.order.or((self.count > 0 && !self.any).then_some(Order::Rising));
         match order {
-            Some(Order::Rising) => found.sort_by(|one, other| one.distance.total_cmp(&other.distance)),
-            Some(Order::Falling) => found.sort_by(|one, other| other.distance.total_cmp(&one.distance)),
+            Some(Order::Rising) => {
+                sort::sort_by(&mut found, |one, other| one.distance.total_cmp(&other.distance))
+            }
+            Some(Order::Falling) => {
+                sort::sort_by(&mut found, |one, other| other.distance.total_cmp(&one.distance))
+            }
             None => {}
         }
         found.truncate(most);

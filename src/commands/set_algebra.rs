@@ -1,9 +1,9 @@
 //! What combines several sets.
 
-use std::cmp::Reverse;
 use std::ptr;
 
 use crate::base::number::parse_int;
+use crate::base::sort;
 use crate::command;
 use crate::data::entry::NewValue;
 use crate::data::list::Item;
@@ -262,7 +262,7 @@ fn operands<'a>(db: &'a mut Db<'_>, keys: Args<'_>) -> Result<Vec<Option<&'a Set
 fn intersect(sets: Vec<Option<&Set>>, mut visit: impl FnMut(Entry<'_>) -> bool) {
     let Some(mut sets) = sets.into_iter().collect::<Option<Vec<_>>>() else { return };
     // The fewer members there are to be looked for, and the sooner one is missed, the better.
-    sets.sort_by_key(|set| set.len());
+    sort::sort_by(&mut sets, |one, other| one.len().cmp(&other.len()));
     let Some((smallest, others)) = sets.split_first() else { return };
     for member in smallest.iter() {
         let everywhere = others.iter().all(|set| ptr::eq(*set, *smallest) || set.has_entry(member));
@@ -293,7 +293,7 @@ fn differ(sets: Vec<Option<&Set>>, limits: &Limits) -> Set {
     let removing = first.len() as u64 + others.iter().map(|set| set.len() as u64).sum::<u64>();
     if looking <= removing {
         // The largest is the likeliest to have it.
-        others.sort_by_key(|set| Reverse(set.len()));
+        sort::sort_by(&mut others, |one, other| other.len().cmp(&one.len()));
         for member in first.iter().filter(|member| !others.iter().any(|set| set.has_entry(*member))) {
             result.insert_entry(member, limits);
         }

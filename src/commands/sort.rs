@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::base::bytes::Bytes;
 use crate::base::number::{parse_float, parse_int};
+use crate::base::sort;
 use crate::command;
 use crate::data::entry::{NewValue, ValueRef};
 use crate::data::list::{Item as Element, List, Side};
@@ -187,11 +188,8 @@ fn sort(call: &mut Call<'_>, mut query: Query<'_>) -> Result {
         };
         let window = query.window(items.len());
         // What comes behind the window need not be in order.
-        if window.end < items.len() {
-            items.select_nth_unstable_by(window.end, order);
-            items.truncate(window.end);
-        }
-        items.sort_unstable_by(order);
+        sort::sort_first_by(&mut items, window.end, order);
+        items.truncate(window.end);
         items.drain(..window.start);
     }
     match query.store {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::base::number::format_int;
 use crate::base::random::Random;
+use crate::base::sort;
 use crate::command;
 use crate::data::list::Side;
 use crate::data::sorted_set::{Members, SortedSet};
@@ -632,7 +633,7 @@ fn distinct(count: usize, len: usize, random: &mut Random) -> Vec<usize> {
     }
     while ranks.len() < count {
         ranks.extend((ranks.len()..count).map(|_| random.below(len as u64) as usize));
-        ranks.sort_unstable();
+        sort::sort(&mut ranks);
         ranks.dedup();
     }
     ranks

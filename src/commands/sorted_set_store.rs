@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::base::number::{parse_float, parse_int};
+use crate::base::sort;
 use crate::command;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::limits::Limits;
@@ -392,7 +393,7 @@ impl<'a> Source<'a> {
 
 fn union(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSet {
     // Sums of floats depend on the order, which in Redis is that of size.
-    sources.sort_by_key(|one| one.source.len());
+    sort::sort_by(&mut sources, |one, other| one.source.len().cmp(&other.source.len()));
     let mut result = SortedSet::unpacked(limits);
     for Weighted { source, weight } in sources {
         source.visit(&mut |member, score| {
@@ -406,7 +407,7 @@ fn union(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSe
 }
 
 fn intersection(mut sources: Vec<Weighted<'_>>, how: &How, limits: &Limits) -> SortedSet {
-    sources.sort_by_key(|one| one.source.len());
+    sort::sort_by(&mut sources, |one, other| one.source.len().cmp(&other.source.len()));
     let mut result = SortedSet::unpacked(limits);
     let Some((first, others)) = sources.split_first() else { return result };
     first.source.visit(&mut |member, score| {

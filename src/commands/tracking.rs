@@ -2,6 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::base::number;
+use crate::base::sort;
 use crate::command;
 use crate::engine::Call;
 use crate::engine::tracking::{Choice, Tracking};
@@ -115,7 +116,7 @@ fn merge(before: Option<&Tracking>, mut asked: Tracking) -> Result<Tracking> {
             asked.prefixes.push(Bytes::new());
         }
         asked.prefixes.extend_from_slice(before);
-        asked.prefixes.sort_unstable();
+        sort::sort(&mut asked.prefixes);
         asked.prefixes.dedup();
     }
     Ok(asked)

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
 
 use crate::base::bytes::Bytes;
+use crate::base::sort;
 use crate::data::table::HashKey;
 use crate::resp::SessionId;
 
@@ -119,7 +120,7 @@ impl Index {
         let prefix = db.to_be_bytes();
         let names = self.lists.keys().filter_map(|name| name.strip_prefix(&prefix));
         let mut keys: Vec<Bytes> = names.map(Bytes::from).collect();
-        keys.sort_unstable();
+        sort::sort(&mut keys);
         keys
     }
 }

@@ -1,5 +1,6 @@
 //! What is done when memory is short: keys are evicted, commands refused, clients disconnected.
 
+use crate::base::sort;
 use crate::base::time::Time;
 use crate::keyspace::{Db, Order, Policy, Usage};
 use crate::resp::{Error, Result, SessionId};
@@ -191,7 +192,7 @@ impl Engine {
             .collect();
         let mut sum: u64 =
             clients.iter().filter(|(_, _, spared)| !spared).map(|(bytes, ..)| *bytes as u64).sum();
-        clients.sort_unstable();
+        sort::sort(&mut clients);
         while sum > limit
             && let Some((bytes, id, spared)) = clients.pop()
         {

@@ -1,6 +1,7 @@
 //! What a unit of work means to the others: watches, caches, listeners, and those who wait.
 
 use crate::base::bytes::Bytes;
+use crate::base::sort;
 use crate::base::time::Time;
 use crate::keyspace::{Classes, Db, Event, Happening};
 use crate::resp::{Protocol, Reply, SessionId};
@@ -241,7 +242,7 @@ fn write_invalidations(reply: &mut Reply<'_>, due: &Due) {
         }
         Due::Prefixed(keys) => {
             let mut keys = keys.clone();
-            keys.sort_unstable();
+            sort::sort(&mut keys);
             keys.dedup();
             begin_invalidation(reply);
             reply.array(keys.len());

@@ -1,6 +1,7 @@
 //! Libraries of functions: loaded once, called by name.
 
 use crate::base::bytes::Bytes;
+use crate::base::sort;
 use crate::engine::interpreter::{Library, LibraryFunction};
 use crate::lua::{self, Fault, Limits, Lua, OutOfMemory, Outcome, Outside, Ret, TableId, Value};
 use crate::resp::{Args, Error, Result, split_line};
@@ -94,7 +95,7 @@ impl Libraries {
         let at = self.all.partition_point(|other| other.name < name);
         self.all.insert(at, library);
         self.functions.append(&mut loading.found);
-        self.functions.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        sort::sort_by(&mut self.functions, |a, b| a.name.cmp(&b.name));
         Ok(name)
     }
 

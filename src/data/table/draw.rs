@@ -1,6 +1,7 @@
 //! Random entries of a table.
 
 use crate::base::random::{Chooser, Random};
+use crate::base::sort;
 
 use super::{Keyed, Table, tag};
 
@@ -39,7 +40,7 @@ impl<T: Keyed> Table<T> {
             for _ in drawn.len()..count {
                 drawn.extend(self.random(random).map(|entry| (self.hash(entry.key()), entry)));
             }
-            drawn.sort_unstable_by(|one, other| (one.0, one.1.key()).cmp(&(other.0, other.1.key())));
+            sort::sort_by(&mut drawn, |one, other| (one.0, one.1.key()).cmp(&(other.0, other.1.key())));
             drawn.dedup_by(|one, other| one.1.key() == other.1.key());
         }
         drawn.iter().for_each(|(_, entry)| visit(entry));

@@ -7,6 +7,7 @@ mod selector;
 mod user;
 
 use crate::base::bytes::Bytes;
+use crate::base::sort;
 use crate::data::table::HashKey;
 use crate::resp::{Args, Error, Result};
 
@@ -100,7 +101,7 @@ impl Acl {
     /// Returns all users by name.
     pub fn users(&self) -> Vec<&User> {
         let mut users: Vec<&User> = self.places.iter().skip(1).flatten().map(|place| &place.user).collect();
-        users.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        sort::sort_by(&mut users, |one, other| one.name.cmp(&other.name));
         users
     }
 

@@ -1,5 +1,6 @@
 //! Hashes in snapshots.
 
+use crate::base::sort;
 use crate::base::time::Time;
 use crate::data::Limits;
 use crate::data::hash::{Hash, Lifetime};
@@ -79,7 +80,7 @@ impl Builder {
 
     fn packed(&mut self, run: Run, limits: &Limits) -> Option<()> {
         let mut fields: Vec<Entry<'_>> = run.iter().step_by(2).collect();
-        fields.sort_unstable();
+        sort::sort(&mut fields);
         if run.len() % 2 == 1 || fields.windows(2).any(|pair| pair[0] == pair[1]) {
             return None;
         }
