@@ -1,9 +1,9 @@
 import { RedisError, RedletError, type RedletErrorCode } from "./errors.js";
 import { Push } from "./resp.js";
 import { Attention, Happened, Scratch, type Happening } from "./scratch.js";
-import { beforePageGoes, isFull, lock, persist, report, type StorageReport } from "./storage.js";
+import { beforePageGoes, isFull, lock, openFolder, persist, report, type StorageReport } from "./storage.js";
 import type { Build } from "./wasm.js";
-import { parameters, placeOf, ringBytes, type OpenOptions, type StorageEvent } from "./options.js";
+import { parameters, placeOf, ringBytes, type OpenOptions, type Progress, type StorageEvent } from "./options.js";
 import type { Reply } from "./values.js";
 
 export type AnyReply = Reply<string | Uint8Array>;
@@ -74,13 +74,16 @@ export class Core {
   /** Makes an engine with the data that storage has. */
   static async open(build: Build, options: OpenOptions): Promise<Core> {
     const module = await build.compile(options.wasm);
-    if (placeOf(options) === "memory") return new Core(build, module, options);
+    const place = placeOf(options);
+    if (place === "memory") return new Core(build, module, options);
     const name = `redlet:${options.name ?? "default"}`;
-    const release = await lock(name);
+    const folder = place === "opfs" ? await openFolder(name) : undefined;
+    const release = await lock(folder === undefined ? name : `${name} (opfs)`);
     const core = new Core(build, module, options);
     core.#cleanup.push(release);
     try {
-      const damage: string | undefined = await core.scratch.engine.open(name, ringBytes(options));
+      const progress = teller(options.onProgress);
+      const damage: string | undefined = await core.scratch.engine.open(name, folder, ringBytes(options), progress);
       if (damage !== undefined) core.#tell("damaged", damage);
     } catch (error) {
       const failure = storageError(error);
@@ -414,6 +417,17 @@ export class Core {
     this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${error.message}`, { cause: error }));
     return this.#ended;
   }
+}
+
+/** Tells a listener of progress, but not more often than somebody can see, and of the end. */
+function teller(listener: ((progress: Progress) => void) | undefined) {
+  let told = performance.now();
+  return (bytes: number, total: number, keys: number) => {
+    const now = performance.now();
+    if (listener === undefined || (now - told < 20 && bytes < total)) return;
+    told = now;
+    listener({ bytes, total, keys });
+  };
 }
 
 /** Makes one of our errors of what the engine rejects with, whose name is the code. */

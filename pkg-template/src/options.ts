@@ -1,11 +1,27 @@
 import { RedletError } from "./errors.js";
 
+/** Where data can be kept. */
+export type Place = "memory" | "indexeddb" | "opfs";
+
+/** How far reading is. */
+export interface Progress {
+  /** Bytes that were read. */
+  bytes: number;
+  /** How many there are; undefined for a stream. */
+  total: number | undefined;
+  /** Keys that there are by now. */
+  keys: number;
+}
+
 /** How a database is opened. */
 export interface OpenOptions {
   /** Names the database among those of this origin; `"default"` if it is left out. */
   name?: string;
-  /** Where it is kept. What is in memory is gone with the page; that is the default. */
-  storage?: "memory" | "indexeddb";
+  /**
+   * Where it is kept. What is in memory is gone with the page; that is the default. `"opfs"` is files of the origin
+   * private file system, which only a dedicated worker can write to. Nothing else takes the place of what is named.
+   */
+  storage?: Place;
   /**
    * Asks the browser, when the database is opened, to keep this origin's data when room gets short. Its answer is in
    * `storageReport()`; some browsers ask their user.
@@ -19,6 +35,8 @@ export interface OpenOptions {
   ringBytes?: number;
   /** Parameters, by their names in redis.conf: `{ "notify-keyspace-events": "KEA" }`. */
   config?: Record<string, string | number | boolean>;
+  /** Is told how far opening is, several times a second. */
+  onProgress?: (progress: Progress) => void;
   /** Is told when storage fails, works again or is lost, and what was found damaged. */
   onStorage?: (event: StorageEvent) => void;
   /** The compiled module, or its bytes, where the entry's own is not wanted; `redlet/slim` has none. */
@@ -42,11 +60,10 @@ export interface StorageEvent {
   message: string;
 }
 
-/** Where data can be kept. */
-const PLACES: readonly unknown[] = ["memory", "indexeddb"] satisfies OpenOptions["storage"][];
+const PLACES: readonly unknown[] = ["memory", "indexeddb", "opfs"] satisfies Place[];
 
-/** Returns where the data is to be kept. Nothing else takes the place of what is not known here. */
-export function placeOf({ storage = "memory" }: OpenOptions): "memory" | "indexeddb" {
+/** Returns where the data is to be kept. */
+export function placeOf({ storage = "memory" }: OpenOptions): Place {
   if (PLACES.includes(storage)) return storage;
   throw new RedletError("UNAVAILABLE", `there is no storage ${JSON.stringify(storage)}: ${PLACES.join(" or ")}`);
 }

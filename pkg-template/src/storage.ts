@@ -1,4 +1,5 @@
 import { RedletError } from "./errors.js";
+import type { Place } from "./options.js";
 
 /**
  * Takes the lock on a database, which one tab or worker can have; returns what gives it back.
@@ -21,6 +22,26 @@ export function lock(name: string): Promise<() => void> {
   });
 }
 
+/** Opens, or makes, the folder of a database in the origin private file system; says what is missing where that can't be. */
+export async function openFolder(name: string): Promise<FileSystemDirectoryHandle> {
+  const missing = missingForFiles();
+  if (missing !== undefined) throw new RedletError("UNAVAILABLE", `storage "opfs" can't be used: ${missing}`);
+  try {
+    const root = await navigator.storage.getDirectory();
+    return await root.getDirectoryHandle(encodeURIComponent(name), { create: true });
+  } catch (error) {
+    throw new RedletError("UNAVAILABLE", `storage "opfs" can't be used: ${String(error)}`, { cause: error });
+  }
+}
+
+function missingForFiles(): string | undefined {
+  if (manager()?.getDirectory === undefined) {
+    return 'there is no origin private file system here, which takes a browser and a secure context; use "indexeddb"';
+  }
+  if ("createSyncAccessHandle" in FileSystemFileHandle.prototype) return undefined;
+  return 'createSyncAccessHandle is missing, which dedicated workers alone have; open it in one, or use "indexeddb"';
+}
+
 /** Calls `hurry` whenever the page may be about to go; returns what ends that. */
 export function beforePageGoes(hurry: () => void): () => void {
   const page = globalThis.document;
@@ -39,7 +60,7 @@ export function beforePageGoes(hurry: () => void): () => void {
 /** What storage there is, and what the browser says of it. */
 export interface StorageReport {
   /** Where the data is kept. */
-  place: "memory" | "indexeddb";
+  place: Place;
   /** Whether the browser keeps it when room gets short; undefined where it does not say. */
   persistent: boolean | undefined;
   /** Bytes that this origin uses, and may use, by the browser's estimate; undefined where there is none. */

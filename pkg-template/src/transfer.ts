@@ -1,6 +1,7 @@
 import { RedletError } from "./errors.js";
 import { JsonLines } from "./json-lines.js";
 import type { Core } from "./core.js";
+import type { Progress } from "./options.js";
 
 /** What can be imported: a dump.rdb, an append-only file, or JSON lines, which their first bytes tell. */
 export type ImportSource = Blob | ReadableStream<Uint8Array> | BufferSource;
@@ -9,18 +10,9 @@ export interface ImportOptions {
   /** What becomes of a key that is there already: the imported one takes its place, or, by default, it stays. */
   replace?: boolean;
   /** Is told how far it is, several times a second. */
-  onProgress?: (progress: ImportProgress) => void;
+  onProgress?: (progress: Progress) => void;
   /** Gives it up. The data is as before then. */
   signal?: AbortSignal;
-}
-
-export interface ImportProgress {
-  /** Bytes that were read. */
-  bytes: number;
-  /** How many there are; undefined for a stream. */
-  total: number | undefined;
-  /** Keys that were read. */
-  keys: number;
 }
 
 /** How many keys came, those that replaced others among them, and how many did not. */

@@ -6,15 +6,21 @@ use std::ops::Range;
 use super::ring::Segment;
 
 /// The layout that this version writes.
-pub const FORMAT: u32 = 1;
+///
+/// In format 1, which IndexedDB alone may hold, the record that says what counts is an object of JavaScript.
+pub const FORMAT: u64 = 2;
 /// How many segments the ring can hold.
 pub const SLOTS: u64 = 16_384;
+/// How many damaged snapshots are kept.
+const ASIDE_MAX: usize = 1_000;
 
 /// Why something could not be done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// Somebody else has opened the database since.
     Superseded,
+    /// Somebody else has the files of the database open.
+    Locked,
     /// The storage refuses: its name for the reason, and its text.
     Storage(String),
     /// What is stored can't be understood.
@@ -30,6 +36,9 @@ impl Failure {
     pub fn describe(&self) -> String {
         match self {
             Failure::Superseded => "another tab or worker has taken the database over".into(),
+            Failure::Locked => {
+                "the files of the database are open in another tab or worker of this origin: close it there first".into()
+            }
             Failure::Storage(text)
             | Failure::Damaged(text)
             | Failure::Newer(text)
@@ -49,7 +58,6 @@ impl Failure {
 /// What counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Meta {
-    pub format: u32,
     /// How many times the database was opened.
     pub epoch: u64,
     /// The snapshot that counts; zero if there is none.
@@ -66,7 +74,7 @@ pub struct Meta {
 impl Default for Meta {
     fn default() -> Self {
         let (epoch, generation, chunks, snapshot_bytes, aside) = (0, 0, 0, 0, Vec::new());
-        Self { format: FORMAT, epoch, generation, chunks, snapshot_bytes, first_seq: 1, slots: SLOTS, aside }
+        Self { epoch, generation, chunks, snapshot_bytes, first_seq: 1, slots: SLOTS, aside }
     }
 }
 
@@ -75,6 +83,29 @@ impl Meta {
     pub fn next(&self, chunks: u64, snapshot_bytes: u64, first_seq: u64) -> Self {
         let (generation, aside) = (self.generation + 1, self.aside.clone());
         Self { generation, chunks, snapshot_bytes, first_seq, aside, ..*self }
+    }
+
+    /// Writes it as words of 64 bits, little-endian: the format, the numbers in the order of the fields, and what is
+    /// kept aside.
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { epoch, generation, chunks, snapshot_bytes, first_seq, slots, aside } = self;
+        let numbers = [FORMAT, *epoch, *generation, *chunks, *snapshot_bytes, *first_seq, *slots];
+        let aside = &aside[aside.len().saturating_sub(ASIDE_MAX)..];
+        numbers.iter().chain(aside).flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// Reads what [`encode`](Self::encode) has written. A later version may have changed all but the format's place.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Failure> {
+        let (words, rest) = bytes.as_chunks();
+        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        match words[..] {
+            [format, ..] if format > FORMAT => Err(Failure::newer(&format!("format {format}"))),
+            [FORMAT, epoch, generation, chunks, snapshot_bytes, first_seq, SLOTS, ..] if rest.is_empty() => {
+                let aside = words[7..].to_vec();
+                Ok(Self { epoch, generation, chunks, snapshot_bytes, first_seq, slots: SLOTS, aside })
+            }
+            _ => Err(Failure::Damaged("the record `meta` makes no sense".into())),
+        }
     }
 }
 
@@ -124,5 +155,26 @@ impl Write {
 
     fn delete_chunks(self, generations: Range<u64>) -> Self {
         if generations.is_empty() { self } else { self.and(Change::DeleteChunks(generations)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_is_read_as_it_was_written() {
+        let meta = Meta { epoch: 3, chunks: 2, aside: vec![4, 9], ..Meta::default().next(1, 2, 3) };
+        assert_eq!(Meta::decode(&meta.encode()), Ok(meta.clone()));
+        let many = Meta { aside: (0..5_000).collect(), ..meta.clone() };
+        assert_eq!(Meta::decode(&many.encode()).map(|meta| meta.aside), Ok((4_000..5_000).collect()));
+
+        let bytes = meta.encode();
+        let later = [&7u64.to_le_bytes(), &b"whatever"[..]].concat();
+        assert!(matches!(Meta::decode(&later), Err(Failure::Newer(why)) if why.contains("it has format 7,")));
+        for len in 0..7 * 8 {
+            assert!(matches!(Meta::decode(&bytes[..len]), Err(Failure::Damaged(_))));
+        }
+        assert!(matches!(Meta::decode(&[&bytes[..], b"x"].concat()), Err(Failure::Damaged(_))));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod aof;
 pub mod commands;
+pub mod files;
 pub mod layout;
 mod parts;
 pub mod rdb;

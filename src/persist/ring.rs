@@ -123,7 +123,8 @@ impl Segment {
         crc.value()
     }
 
-    fn is_whole(&self) -> bool {
+    /// Returns whether it is as it was stored.
+    pub fn is_whole(&self) -> bool {
         self.checksum == Self::seal(self.seq, &self.bytes)
     }
 }

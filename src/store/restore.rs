@@ -2,6 +2,7 @@
 //! the ring. What is damaged is told and kept aside.
 
 use std::ops::RangeInclusive;
+use std::vec;
 
 use super::Store;
 use super::keeper::Keeper;
@@ -14,7 +15,7 @@ use crate::store::Purpose;
 ///
 /// ```text
 /// wanted() → the number of a chunk to read, chunk(what is found there), while there is one
-/// log(all segments) → those that are to be moved aside
+/// begin_log(all segments), run_log() while there is more, end_log() → those that are to be moved aside
 /// meta() → to be stored, and from then on the storage is ours
 /// finish() → who keeps it
 /// ```
@@ -25,6 +26,13 @@ pub struct Restore {
     damage: Vec<String>,
     /// The snapshot was not whole.
     incomplete: bool,
+    /// The segments that were not run yet.
+    log: vec::IntoIter<Segment>,
+    /// How much of the first of them was run.
+    run: usize,
+    /// Why the log ends before the last segment that was found, which has this number.
+    broken: Option<String>,
+    last_seq: u64,
     next_seq: u64,
     used: u64,
 }
@@ -33,7 +41,10 @@ impl Restore {
     /// Begins to read what counts according to `meta`.
     pub fn begin(meta: Meta, store: &mut Store, now: Time) -> Self {
         let next_seq = meta.first_seq;
-        let mut restore = Self { meta, wanted: None, damage: vec![], incomplete: false, next_seq, used: 0 };
+        let (log, broken) = (Vec::new().into_iter(), None);
+        let (wanted, damage, incomplete) = (None, Vec::new(), false);
+        let mut restore =
+            Self { meta, wanted, damage, incomplete, log, run: 0, broken, last_seq: 0, next_seq, used: 0 };
         if restore.meta.generation > 0 {
             store.begin_load(Purpose::Base, now);
             restore.wanted = Some(0);
@@ -87,30 +98,42 @@ impl Restore {
         }
     }
 
-    /// Runs the log as far as it is unbroken. Returns the segments that are to be moved out of the ring, to where they
-    /// stay for inspection.
-    pub fn log(
-        &mut self,
-        segments: Vec<Segment>,
-        store: &mut Store,
-        now: Time,
-    ) -> Option<RangeInclusive<u64>> {
-        let last = segments.iter().map(|segment| segment.seq).max().unwrap_or(0);
+    /// Takes all segments that were found, in the order of their slots. What follows a break is left out.
+    pub fn begin_log(&mut self, segments: Vec<Segment>) {
+        self.last_seq = segments.iter().map(|segment| segment.seq).max().unwrap_or(0);
         let found = ring::order(segments, self.meta.first_seq);
-        let mut broken = found.rest.map(|(why, _)| why.to_string());
-        for segment in &found.unbroken {
-            if let Err(why) = store.replay(&segment.bytes, now) {
-                broken = Some(format!("segment {} of the log: {why}", segment.seq));
-                break;
-            }
-            self.next_seq = segment.seq + 1;
-            self.used += segment.bytes.len() as u64;
+        self.broken = found.rest.map(|(why, _)| why.to_string());
+        self.log = found.unbroken.into_iter();
+    }
+
+    /// Runs the next bytes of the log, at the most so many; returns how many, and none when all were run.
+    pub fn run_log(&mut self, most: usize, store: &mut Store, now: Time) -> Option<usize> {
+        let segment = self.log.as_slice().first()?;
+        let piece = &segment.bytes[self.run..];
+        let piece = &piece[..piece.len().min(most)];
+        self.run += piece.len();
+        if let Err(why) = store.replay(piece, now) {
+            self.broken = Some(format!("segment {} of the log: {why}", segment.seq));
+            self.log = Vec::new().into_iter();
+            return None;
         }
+        let run = piece.len();
+        if self.run == segment.bytes.len() {
+            self.next_seq = segment.seq + 1;
+            self.used += self.run as u64;
+            self.run = 0;
+            self.log.next();
+        }
+        Some(run)
+    }
+
+    /// Ends the log. Returns the segments that are to be moved out of the ring, to where they stay for inspection.
+    pub fn end_log(&mut self, store: &mut Store, now: Time) -> Option<RangeInclusive<u64>> {
         // A segment holds whole units, so nothing can be missing at its end.
         let _ = store.replay_done(now);
-        let why = broken?;
+        let why = self.broken.take()?;
         self.damage.push(format!("{why}: it and what was logged later was left out"));
-        Some(self.next_seq..=last)
+        Some(self.next_seq..=self.last_seq)
     }
 
     /// Returns what counts now.

@@ -63,18 +63,33 @@ export async function start(profile, address) {
 /** Opens the page in a tab, with the package as `redlet`. */
 export async function load(page, address) {
   await page.goto(address);
-  await page.evaluate(async () => {
-    globalThis.redlet = await import("/browser.mjs");
-    /** Runs something that should fail; returns what it fails with. */
-    globalThis.failure = async (work) => {
-      try {
-        await work();
-      } catch ({ name, code, message }) {
-        return { name, code, message };
-      }
-      throw new Error("it should have failed");
-    };
+  await page.evaluate(prepare, address);
+}
+
+/** Starts a dedicated worker of the page, with the package as `redlet`. */
+export async function startWorker(page) {
+  const started = page.waitForEvent("worker");
+  await page.evaluate(() => {
+    const script = new Blob(["'use strict'"], { type: "text/javascript" });
+    globalThis.worker = new Worker(URL.createObjectURL(script), { type: "module" });
   });
+  const worker = await started;
+  await worker.evaluate(prepare, new URL("/", page.url()).href);
+  return worker;
+}
+
+/** Runs in the page, or in a worker of it. */
+async function prepare(address) {
+  globalThis.redlet = await import(new URL("browser.mjs", address));
+  /** Runs something that should fail; returns what it fails with. */
+  globalThis.failure = async (work) => {
+    try {
+      await work();
+    } catch ({ name, code, message }) {
+      return { name, code, message };
+    }
+    throw new Error("it should have failed");
+  };
 }
 
 /** Ends the browser, and all processes of it, as a power cut would. */

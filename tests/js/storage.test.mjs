@@ -385,16 +385,79 @@ test("what a later version has stored is refused and left alone", async (t) => {
     const db = await open();
     await db.set("key", 1);
     await db.close();
-    const before = await opened(1, (meta) => ({ format: 7, everything: "else", epoch: meta.epoch }));
+    const before = await opened(2, (meta) => ({ format: 7, everything: "else", bytes: meta.bytes }));
     const byFormat = await failure(open);
-    const left = await opened(1, () => before);
-    await opened(2);
+    const left = await opened(2, () => before);
+    await opened(3);
     return { byFormat, left, byVersion: await failure(open) };
   });
   assert.equal(found.byFormat.code, "NEWER");
-  assert.match(found.byFormat.message, /later version of Redlet: it has format 7, and this version knows format 1/);
+  assert.match(found.byFormat.message, /later version of Redlet: it has format 7, and this version knows format 2/);
   assert.deepEqual([found.left.format, found.left.everything], [7, "else"]);
   assert.equal(found.byVersion.code, "NEWER");
+});
+
+test("what format 1 has stored is taken over", async (t) => {
+  const { page } = await openPage(t);
+  const found = await page.evaluate(async () => {
+    let db = await redlet.Redlet.open({ storage: "indexeddb", appendfsync: "always" });
+    await db.mset("in the snapshot", 1, "changed", 1);
+    await db.save();
+    await db.set("changed", 2);
+    await db.set("in the log", 1);
+    await db.close();
+
+    /** Opens a database as it is; returns it, and what all its stores hold. */
+    const opened = (name, version, upgrade) =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, version);
+        request.onupgradeneeded = () => upgrade(request.result);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const records = (database) =>
+      new Promise((resolve) => {
+        const all = [];
+        const transaction = database.transaction(["meta", "snapshot", "ring", "lease"]);
+        for (const name of transaction.objectStoreNames) {
+          transaction.objectStore(name).openCursor().onsuccess = ({ target: { result: cursor } }) => {
+            if (cursor === null) return;
+            all.push({ name, key: cursor.key, value: cursor.value });
+            cursor.continue();
+          };
+        }
+        transaction.oncomplete = () => resolve(all);
+      });
+
+    // The same chunks and segments, as format 1 had them: its stores, its version, and its record.
+    const source = await opened("redlet:default");
+    const stored = await records(source);
+    const { bytes } = stored.find(({ name, key }) => name === "meta" && key === "meta").value;
+    const [, epoch, generation, chunks, snapshotBytes, firstSeq, slots] = new BigUint64Array(bytes.slice().buffer).values().map(Number);
+    source.close();
+    const old = await opened("redlet:old", 1, (database) => {
+      for (const store of ["meta", "snapshot", "ring", "lease"]) database.createObjectStore(store);
+    });
+    const transaction = old.transaction(["meta", "snapshot", "ring", "lease"], "readwrite");
+    for (const { name, key, value } of stored) {
+      const record = { format: 1, epoch, generation, chunks, snapshotBytes, firstSeq, slots, aside: [] };
+      transaction.objectStore(name).put(name === "meta" ? record : value, key);
+    }
+    await new Promise((resolve) => (transaction.oncomplete = resolve));
+    old.close();
+
+    const events = [];
+    db = await redlet.Redlet.open({ name: "old", storage: "indexeddb", onStorage: (event) => events.push(event) });
+    const values = await db.mget("in the snapshot", "changed", "in the log");
+    await db.set("after", 1);
+    await db.close();
+    const migrated = await opened("redlet:old");
+    const meta = (await records(migrated)).find(({ name, key }) => name === "meta" && key === "meta").value;
+    migrated.close();
+    const again = await redlet.Redlet.open({ name: "old", storage: "indexeddb" });
+    return { generation, values, events, version: migrated.version, format: meta.format, keys: await again.dbsize() };
+  });
+  assert.deepEqual(found, { generation: 1, values: ["1", "2", "1"], events: [], version: 2, format: 2, keys: 4 });
 });
 
 test("the browser's promises are asked for and told, and no other storage is taken than the one that was named", async (t) => {
@@ -417,6 +480,6 @@ test("the browser's promises are asked for and told, and no other storage is tak
   assert.deepEqual(unknown, {
     name: "RedletError",
     code: "UNAVAILABLE",
-    message: 'there is no storage "nosuch": memory or indexeddb',
+    message: 'there is no storage "nosuch": memory or indexeddb or opfs',
   });
 });

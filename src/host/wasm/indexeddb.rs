@@ -1,10 +1,10 @@
 //! How a database lies in IndexedDB, and the transactions that read and change it.
 //!
 //! ```text
-//! meta       "meta"            Meta, the one record that says what counts
+//! meta       "meta"            { format, bytes, crc64 }   Meta, the one record that says what counts
 //!            [epoch, place]    what the opening of that epoch found damaged, as it was
-//! snapshot   [generation, n]   { bytes, crc64 }        RDB in chunks
-//! ring       seq % slots       { seq, bytes, crc64 }   the log since the snapshot
+//! snapshot   [generation, n]   { bytes, crc64 }           RDB in chunks
+//! ring       seq % slots       { seq, bytes, crc64 }      the log since the snapshot
 //! lease      epoch             one record for every opening there ever was
 //! ```
 //!
@@ -22,6 +22,7 @@ use web_sys::{
     IdbTransactionMode,
 };
 
+use super::place::{field, storage, text};
 use crate::persist::layout::{Change, FORMAT, Failure, Meta, SLOTS, Write};
 use crate::persist::ring::Segment;
 
@@ -32,48 +33,42 @@ const LEASE: &str = "lease";
 const STORES: [&str; 4] = [META, SNAPSHOT, RING, LEASE];
 
 /// Reads the record that says what counts.
-fn read_meta(value: JsValue) -> Result<Meta, Failure> {
-    if value.is_undefined() {
-        return Ok(Meta::default());
-    }
+fn read_meta(value: &JsValue) -> Result<Meta, Failure> {
     // A later version may have changed everything but where its number stands.
-    if let Some(format) = count(&field(&value, "format")).filter(|format| *format > u64::from(FORMAT)) {
-        return Err(Failure::newer(&format!("format {format}")));
+    match count(&field(value, "format")) {
+        _ if value.is_undefined() => Ok(Meta::default()),
+        Some(1) => meta_of_format_1(value).ok_or_else(senseless),
+        Some(FORMAT) => match read(value) {
+            Some((bytes, checksum)) if checksum == Segment::seal(FORMAT, &bytes) => Meta::decode(&bytes),
+            _ => Err(senseless()),
+        },
+        Some(format) if format > FORMAT => Err(Failure::newer(&format!("format {format}"))),
+        _ => Err(senseless()),
     }
-    let meta = meta_of(&value).filter(|meta| meta.format == FORMAT && meta.slots == SLOTS);
-    meta.ok_or_else(|| Failure::Damaged("the record `meta` makes no sense".into()))
 }
 
-fn meta_of(record: &JsValue) -> Option<Meta> {
+fn senseless() -> Failure {
+    Failure::Damaged("the record `meta` makes no sense".into())
+}
+
+fn meta_of_format_1(record: &JsValue) -> Option<Meta> {
     let number = |name: &str| count(&field(record, name));
     let aside = field(record, "aside").dyn_into::<Array>().ok()?;
     Some(Meta {
-        format: number("format")? as u32,
         epoch: number("epoch")?,
         generation: number("generation")?,
         chunks: number("chunks")?,
         snapshot_bytes: number("snapshotBytes")?,
         first_seq: number("firstSeq")?,
-        slots: number("slots")?,
+        slots: number("slots").filter(|slots| *slots == SLOTS)?,
         aside: aside.iter().map(|generation| count(&generation)).collect::<Option<_>>()?,
     })
 }
 
 fn write_meta(meta: &Meta) -> Object {
-    let record = Object::new();
-    let numbers = [
-        ("format", u64::from(meta.format)),
-        ("epoch", meta.epoch),
-        ("generation", meta.generation),
-        ("chunks", meta.chunks),
-        ("snapshotBytes", meta.snapshot_bytes),
-        ("firstSeq", meta.first_seq),
-        ("slots", meta.slots),
-    ];
-    for (name, number) in numbers {
-        set(&record, name, number as f64);
-    }
-    set(&record, "aside", meta.aside.iter().map(|n| n.into_js()).collect::<Array>());
+    let bytes = meta.encode();
+    let record = record(&bytes, Segment::seal(FORMAT, &bytes));
+    set(&record, "format", FORMAT as f64);
     record
 }
 
@@ -92,20 +87,20 @@ impl Database {
             return Err(Failure::Unavailable("there is no IndexedDB here".into()));
         }
         // Not `dyn_into`: a test's own IndexedDB is none of the browser's classes.
-        let request = factory.unchecked_into::<IdbFactory>().open_with_u32(name, FORMAT);
+        let request = factory.unchecked_into::<IdbFactory>().open_with_u32(name, FORMAT as u32);
         let request = request.map_err(|error| Failure::Unavailable(text(&error)))?;
         let upgrade = {
             let request = request.clone();
             Closure::<dyn FnMut()>::new(move || {
                 let database = result(&request).unchecked_into::<IdbDatabase>();
                 for store in STORES {
-                    // If this fails, so does the request.
+                    // They may be there, of an earlier format. If this fails otherwise, so does what reads them.
                     let _ = database.create_object_store(store);
                 }
             })
         };
         request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
-        let opened = succeeded(&request).await.map_err(|failure| match failure {
+        let opened = Request::of(request.into()).succeeded().await.map_err(|failure| match failure {
             Failure::Storage(text) if text.starts_with("VersionError") => {
                 Failure::newer("a later version number")
             }
@@ -118,8 +113,9 @@ impl Database {
     /// Takes the lead over the database: nobody who opened it before can write any more.
     pub async fn lead(inner: IdbDatabase) -> Result<Opening, Failure> {
         let transaction = Transaction::begin(&inner, &STORES, true)?;
-        let value = succeeded(&transaction.store(META)?.get(&META.into()).map_err(storage)?).await?;
-        let mut meta = match read_meta(value) {
+        let value =
+            Request::of(transaction.store(META)?.get(&META.into()).map_err(storage)?).succeeded().await?;
+        let mut meta = match read_meta(&value) {
             Ok(meta) => meta,
             Err(failure) => {
                 let _ = transaction.inner.abort();
@@ -130,7 +126,7 @@ impl Database {
         let epoch = JsValue::from(meta.epoch as f64);
         transaction.store(LEASE)?.put_with_key(&true.into(), &epoch).map_err(storage)?;
         let database = Database { inner, epoch: meta.epoch };
-        Ok(Opening { database, transaction, meta })
+        Ok(Opening { database, transaction, meta, ahead: None })
     }
 
     /// Makes the changes, unless somebody else has opened the database since.
@@ -189,20 +185,34 @@ pub struct Opening {
     database: Database,
     transaction: Transaction,
     pub meta: Meta,
+    /// The chunk that is on its way, so that one is read while the one before is taken in.
+    ahead: Option<((u64, u64), Request)>,
 }
 
 impl Opening {
     /// Reads a chunk of a snapshot, and its checksum.
-    pub async fn chunk(&self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
-        let key = pair(generation, n);
-        let record = succeeded(&self.transaction.store(SNAPSHOT)?.get(&key).map_err(storage)?).await?;
-        Ok(read(&record))
+    pub async fn chunk(&mut self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
+        let snapshot = self.transaction.store(SNAPSHOT)?;
+        let get = |n| snapshot.get(&pair(generation, n)).map(Request::of).map_err(storage);
+        let request = match self.ahead.take() {
+            Some((of, request)) if of == (generation, n) => request,
+            _ => get(n)?,
+        };
+        self.ahead = Some(((generation, n + 1), get(n + 1)?));
+        Ok(read(&request.succeeded().await?))
+    }
+
+    /// Lets others have their turn. Only a request keeps the transaction alive meanwhile.
+    pub async fn pause(&self) -> Result<(), Failure> {
+        let none = self.transaction.store(META)?.get(&JsValue::from(0)).map_err(storage)?;
+        Request::of(none).succeeded().await.map(drop)
     }
 
     /// Reads all segments, those that are released too.
     pub async fn segments(&self) -> Result<Vec<Segment>, Failure> {
         let ring = self.transaction.store(RING)?;
-        let records: Array = succeeded(&ring.get_all().map_err(storage)?).await?.unchecked_into();
+        let records: Array =
+            Request::of(ring.get_all().map_err(storage)?).succeeded().await?.unchecked_into();
         let segment = |record: JsValue| {
             let seq = field(&record, "seq").as_f64()? as u64;
             let (bytes, checksum) = read(&record).unwrap_or_default();
@@ -215,7 +225,7 @@ impl Opening {
     pub async fn set_aside(&self, segments: RangeInclusive<u64>) -> Result<(), Failure> {
         let (ring, meta) = (self.transaction.store(RING)?, self.transaction.store(META)?);
         for slot in segments.take(SLOTS as usize).map(|seq| (seq % SLOTS).into_js()) {
-            let record = succeeded(&ring.get(&slot).map_err(storage)?).await?;
+            let record = Request::of(ring.get(&slot).map_err(storage)?).succeeded().await?;
             if !record.is_undefined() {
                 let key = Array::of2(&self.meta.epoch.into_js(), &slot);
                 meta.put_with_key(&record, &key).map_err(storage)?;
@@ -326,15 +336,27 @@ fn keys(from: JsValue, to: JsValue) -> JsValue {
     range.expect("keys in order").into()
 }
 
-/// Waits for a request's result.
-async fn succeeded(request: &IdbRequest) -> Result<JsValue, Failure> {
-    let settled = Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    });
-    match JsFuture::from(settled).await {
-        Ok(_) => Ok(result(request)),
-        Err(_) => Err(why(request.error().ok().flatten())),
+/// A request, and the promise of its end.
+struct Request {
+    inner: IdbRequest,
+    end: JsFuture,
+}
+
+impl Request {
+    fn of(inner: IdbRequest) -> Self {
+        let end = Promise::new(&mut |resolve, reject| {
+            inner.set_onsuccess(Some(&resolve));
+            inner.set_onerror(Some(&reject));
+        });
+        Self { end: end.into(), inner }
+    }
+
+    /// Waits for its result.
+    async fn succeeded(self) -> Result<JsValue, Failure> {
+        match self.end.await {
+            Ok(_) => Ok(result(&self.inner)),
+            Err(_) => Err(why(self.inner.error().ok().flatten())),
+        }
     }
 }
 
@@ -351,16 +373,6 @@ fn why(error: Option<DomException>) -> Failure {
     }
 }
 
-fn storage(error: JsValue) -> Failure {
-    Failure::Storage(text(&error))
-}
-
-/// Returns the name and the text of what was thrown.
-fn text(error: &JsValue) -> String {
-    let part = |name| field(error, name).as_string().unwrap_or_default();
-    format!("{}: {}", part("name"), part("message"))
-}
-
 fn record(bytes: &[u8], checksum: u64) -> Object {
     let record = Object::new();
     set(&record, "bytes", Uint8Array::from(bytes));
@@ -372,10 +384,6 @@ fn read(record: &JsValue) -> Option<(Vec<u8>, u64)> {
     let bytes = field(record, "bytes").dyn_into::<Uint8Array>().ok()?.to_vec();
     let checksum = field(record, "crc64").dyn_into::<BigInt>().ok()?;
     Some((bytes, u64::try_from(checksum).ok()?))
-}
-
-fn field(record: &JsValue, name: &str) -> JsValue {
-    Reflect::get(record, &name.into()).unwrap_or_default()
 }
 
 fn set(object: &Object, name: &str, value: impl Into<JsValue>) {

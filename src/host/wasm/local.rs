@@ -240,6 +240,10 @@ impl Local {
         [self.store.next_deadline(), storage].into_iter().flatten().min()
     }
 
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }

@@ -14,7 +14,9 @@ mod happening;
 mod indexeddb;
 mod local;
 mod opening;
+mod opfs;
 mod panic;
+mod place;
 mod scratch;
 mod transfer;
 
@@ -24,6 +26,7 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
+use web_sys::FileSystemDirectoryHandle;
 
 use crate::base::time::Time;
 use crate::engine::Absorbed;
@@ -114,12 +117,21 @@ impl Redlet {
         self.local.borrow().next_deadline().map_or(f64::INFINITY, |at| at.0 as f64 / 1e3)
     }
 
-    /// Reads the database of this name from IndexedDB, and stores changes there from then on. To be called once, before
-    /// any call. Resolves to what was found damaged, if anything was.
-    pub fn open(&self, name: String, ring_bytes: f64) -> Promise {
+    /// Reads the database of this name from IndexedDB, or the one in a folder of the origin private file system, and
+    /// stores changes there from then on. To be called once, before any call. Resolves to what was found damaged, if
+    /// anything was.
+    ///
+    /// `progress` is called with the bytes that were read, how many there are, and the keys that came of them.
+    pub fn open(
+        &self,
+        name: String,
+        folder: Option<FileSystemDirectoryHandle>,
+        ring_bytes: f64,
+        progress: Function,
+    ) -> Promise {
         let local = self.local.clone();
         future_to_promise(async move {
-            let opened = opening::open(local, &name, ring_bytes as u64).await;
+            let opened = opening::open(local, &name, folder, ring_bytes as u64, &progress).await;
             opened.map(JsValue::from).map_err(|failure| opening::error(&failure).into())
         })
     }

@@ -1,12 +1,16 @@
-//! From what IndexedDB holds to a running engine, and the task that keeps it stored.
+//! From what is stored to a running engine, and the task that keeps it stored.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 
-use super::indexeddb::Database;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
+use web_sys::FileSystemDirectoryHandle;
+
 use super::local::Local;
+use super::place::{Database, Opening};
 use crate::persist::layout::Failure;
 use crate::store::keeper::Job;
 use crate::store::restore::Restore;
@@ -14,25 +18,48 @@ use crate::store::restore::Restore;
 /// How long writing a snapshot may hold the thread.
 const SLICE_MS: f64 = 4.0;
 
-/// Reads the database of this name into the engine, which is empty; from then on changes are stored there. Returns what
-/// was found damaged.
-pub async fn open(local: Rc<RefCell<Local>>, name: &str, ring_bytes: u64) -> Result<Option<String>, Failure> {
-    let inner = Database::open(name).await?;
-    let opening = match Database::lead(inner.clone()).await {
-        Ok(opening) => opening,
-        Err(failure) => {
-            inner.close();
-            return Err(failure);
-        }
-    };
+/// Bytes of the log that are run before others have their turn.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Reads a database into the engine, which is empty; from then on changes are stored there. Returns what was found
+/// damaged.
+///
+/// It is the one of this name in IndexedDB, unless there is a folder for it.
+pub async fn open(
+    local: Rc<RefCell<Local>>,
+    name: &str,
+    folder: Option<FileSystemDirectoryHandle>,
+    ring_bytes: u64,
+    progress: &Function,
+) -> Result<Option<String>, Failure> {
+    let mut opening = Opening::open(name, folder).await?;
     let now = local.borrow().now();
-    let mut restore = Restore::begin(opening.meta.clone(), local.borrow_mut().store_mut(), now);
+    let segments = opening.segments().await?;
+    let log_bytes = segments.iter().map(|segment| segment.bytes.len() as u64).sum::<u64>();
+    let total = opening.meta().snapshot_bytes + log_bytes;
+    let mut bytes = 0;
+    let mut tell = |read: usize| {
+        bytes += read as u64;
+        let keys = local.borrow().store().engine().keyspace().len();
+        // What a listener throws is its own affair.
+        let _ = progress.call3(&JsValue::NULL, &number(bytes), &number(total), &number(keys as u64));
+    };
+
+    let mut restore = Restore::begin(opening.meta().clone(), local.borrow_mut().store_mut(), now);
     while let Some((generation, n)) = restore.wanted() {
         let found = opening.chunk(generation, n).await?;
+        let read = found.as_ref().map_or(0, |(bytes, _)| bytes.len());
         restore.chunk(found, local.borrow_mut().store_mut());
+        tell(read);
     }
-    let segments = opening.segments().await?;
-    let broken = restore.log(segments, local.borrow_mut().store_mut(), now);
+    restore.begin_log(segments);
+    loop {
+        let run = restore.run_log(PIECE_BYTES, local.borrow_mut().store_mut(), now);
+        let Some(run) = run else { break };
+        tell(run);
+        opening.pause().await?;
+    }
+    let broken = restore.end_log(local.borrow_mut().store_mut(), now);
     if let Some(segments) = broken {
         opening.set_aside(segments).await?;
     }
@@ -42,14 +69,18 @@ pub async fn open(local: Rc<RefCell<Local>>, name: &str, ring_bytes: u64) -> Res
     let (keeper, warning) = restore.finish(ring_bytes, this.store_mut(), now);
     this.keeper = Some(keeper);
     let weak = Rc::downgrade(&local);
-    this.watch = Some(database.watch(move |why| lose(&weak, why)));
+    this.watch = database.watch(move |why| lose(&weak, why));
     drop(this);
     wasm_bindgen_futures::spawn_local(keep(local, database));
     Ok(warning)
 }
 
+fn number(n: u64) -> JsValue {
+    JsValue::from(n as f64)
+}
+
 /// Carries out what the keeper wants, until the database is closed.
-async fn keep(local: Rc<RefCell<Local>>, database: Database) {
+async fn keep(local: Rc<RefCell<Local>>, mut database: Database) {
     loop {
         let until = js_sys::Date::now() + SLICE_MS;
         let has_time = || js_sys::Date::now() < until;
@@ -93,6 +124,7 @@ pub fn error(failure: &Failure) -> js_sys::Error {
     let error = js_sys::Error::new(&failure.describe());
     error.set_name(match failure {
         Failure::Superseded => "SUPERSEDED",
+        Failure::Locked => "LOCKED",
         Failure::Storage(_) => "STORAGE",
         Failure::Damaged(_) => "DAMAGED",
         Failure::Newer(_) => "NEWER",
