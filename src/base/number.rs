@@ -175,6 +175,18 @@ impl<const N: usize> Deref for Text<N> {
     }
 }
 
+/// Converts as C does on x86-64: what is out of range becomes the lowest integer.
+pub fn to_int(number: f64) -> i64 {
+    const LIMIT: f64 = (1u64 << 63) as f64;
+    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
+}
+
+/// Converts to an unsigned integer in the same way: negative numbers wrap, what is not a number is the highest bit.
+pub fn to_unsigned(number: f64) -> u64 {
+    const HALF: f64 = (1u64 << 63) as f64;
+    if number >= HALF { to_int(number - HALF) as u64 ^ 1 << 63 } else { to_int(number) as u64 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,7 +73,7 @@ pub(super) fn read_point(args: Args<'_>, at: usize) -> Result<Point> {
         push_fixed(&mut text, longitude, 6);
         text.push(b',');
         push_fixed(&mut text, latitude, 6);
-        Error::said(String::from_utf8_lossy(&text))
+        Error::said(text)
     })
 }
 
@@ -105,7 +105,7 @@ fn geodist(call: &mut Call<'_>) -> Result {
         _ => return Err(Error::Syntax),
     };
     let set = call.db.read::<SortedSet>(call.args.at(1))?;
-    let place = |i| Some(Point::of_hash(set?.score(call.args.at(i))? as u64));
+    let place = |i| Some(Point::of_score(set?.score(call.args.at(i))?));
     match place(2).zip(place(3)) {
         Some((one, other)) => write_distance(&mut call.reply, one.distance(other) / unit),
         None => call.reply.null(),
@@ -161,7 +161,7 @@ fn geohash(call: &mut Call<'_>) -> Result {
     let set = call.db.read::<SortedSet>(call.args.at(1))?;
     call.reply.array(members.len());
     for member in members.iter() {
-        let letters = set.and_then(|set| Some(Point::of_hash(set.score(member)? as u64).letters()));
+        let letters = set.and_then(|set| Some(Point::of_score(set.score(member)?).letters()));
         call.reply.bulk_or_null(letters.as_ref().map(|letters| &letters[..]));
     }
     Ok(())
@@ -194,7 +194,7 @@ fn geopos(call: &mut Call<'_>) -> Result {
     call.reply.array(members.len());
     for member in members.iter() {
         match set.and_then(|set| set.score(member)) {
-            Some(score) => write_point(&mut call.reply, Point::of_hash(score as u64)),
+            Some(score) => write_point(&mut call.reply, Point::of_score(score)),
             None => call.reply.null_array(),
         }
     }

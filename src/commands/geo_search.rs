@@ -428,7 +428,7 @@ impl<'a> Query<'a> {
             let before = |hash: u64| set.count_before(&|score, _| score < hash as f64);
             let ranks = before(hashes.start)..before(hashes.end);
             for (member, score) in set.range(ranks, Side::Head) {
-                let point = Point::of_hash(score as u64);
+                let point = Point::of_score(score);
                 if let Some(distance) = search.distance(point) {
                     found.push(Found { member: Bytes::from(&*member), score, distance, point });
                     if found.len() >= enough {
@@ -477,7 +477,7 @@ impl<'a> Query<'a> {
 
 fn place_of(set: &SortedSet, member: &[u8]) -> Result<Point> {
     let score = set.score(member).ok_or(Error::Text("ERR could not decode requested zset member"))?;
-    Ok(Point::of_hash(score as u64))
+    Ok(Point::of_score(score))
 }
 
 /// Stores what was found, or removes the key if that is nothing.

@@ -7,6 +7,8 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
+use crate::base::number::to_unsigned;
+
 /// A place, in degrees.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Point {
@@ -42,6 +44,11 @@ impl Point {
     /// Returns the hash.
     pub fn hash(self) -> u64 {
         self.hash_in(LATITUDES, STEPS)
+    }
+
+    /// Returns the point that a score stands for, whatever it is.
+    pub fn of_score(score: f64) -> Self {
+        Self::of_hash(to_unsigned(score))
     }
 
     /// Returns the middle of the cell of a whole hash.

@@ -23,6 +23,17 @@ pub(super) fn modulo(a: f64, b: f64) -> f64 {
     settle(a - (a / b).floor() * b, a, b)
 }
 
+/// Raises to a power. What is not a number loses its sign to an odd one, as in C's library.
+#[inline]
+pub(super) fn power(a: f64, b: f64) -> f64 {
+    let power = a.powf(b);
+    if !power.is_nan() {
+        return power;
+    }
+    let is_odd = b.is_finite() && b % 2.0 != 0.0 && b.fract() == 0.0;
+    if a.is_nan() && is_odd { f64::NAN } else { not_a_number(a, b) }
+}
+
 /// Computes with an operator.
 pub(super) fn compute(op: Op, a: f64, b: f64) -> f64 {
     match op {
@@ -31,7 +42,7 @@ pub(super) fn compute(op: Op, a: f64, b: f64) -> f64 {
         Op::Mul => settle(a * b, a, b),
         Op::Div => settle(a / b, a, b),
         Op::Mod => modulo(a, b),
-        Op::Pow => settle(a.powf(b), a, b),
+        Op::Pow => power(a, b),
         _ => -a,
     }
 }

@@ -364,30 +364,24 @@ impl Vm {
         let state = self.thread.tasks.drain(own..).next();
         let func = frame.func as usize;
         self.close_upvalues(func);
-        let value = match state {
+        self.thread.stack[func..func + 2].copy_from_slice(&[Value::Bool(false), value]);
+        let mut n = 2;
+        match state {
             Some(State::Protect(depth)) => {
                 self.depth = depth;
-                self.error_text(value)
+                // Redis' `pcall` gives the text of an error table, as it was when errors of commands were strings. If the
+                // table has none, what it has instead comes as a third result.
+                if let Value::Table(id) = value {
+                    let err = self.heap.table(id).get(self.texts.err);
+                    let is_text = matches!(err, Value::Str(_) | Value::Number(_));
+                    n += usize::from(!is_text);
+                    self.thread.stack[func + n - 1] = err;
+                }
             }
-            Some(State::Handle(depth)) => {
-                self.depth = depth;
-                value
-            }
-            _ => value,
-        };
-        self.thread.stack[func] = Value::Bool(false);
-        self.thread.stack[func + 1] = value;
-        Todo::Finish { then: frame.then, func, at: func, n: 2 }
-    }
-
-    /// Redis' `pcall` gives the text of an error table, as it was when errors of commands were strings.
-    fn error_text(&mut self, value: Value) -> Value {
-        if let Value::Table(id) = value
-            && let Value::Str(text) = self.heap.table(id).get(self.texts.err)
-        {
-            return Value::Str(text);
+            Some(State::Handle(depth)) => self.depth = depth,
+            _ => {}
         }
-        value
+        Todo::Finish { then: frame.then, func, at: func, n }
     }
 
     // Coroutines --------------------------------------------------------------------------------------------------

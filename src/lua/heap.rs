@@ -205,6 +205,9 @@ pub struct Heap {
     pub(super) pinned: Vec<Value>,
 }
 
+/// The longest string whose hash for tables is computed byte by byte.
+const TABLE_HASH_MAX: usize = 256;
+
 /// About what the heap takes by itself, in bytes.
 const FIXED: usize = 2048;
 
@@ -349,7 +352,7 @@ impl Heap {
     }
 
     fn add_string(&mut self, bytes: Bytes, hash: u32) -> StrId {
-        let table_hash = table_hash(&bytes);
+        let table_hash = table_hash(&bytes, hash);
         let at = self.strings.insert(Str { bytes, hash, table_hash });
         self.string_count += 1;
         self.place_interned(at, hash);
@@ -742,11 +745,12 @@ fn heap_bytes_of(len: usize) -> usize {
     if len > 22 { len } else { 0 }
 }
 
-/// Returns the hash that the reference implementation gives a string: of a long one, every so manieth byte counts.
-fn table_hash(bytes: &[u8]) -> u32 {
-    let step = (bytes.len() >> 5) + 1;
-    let last = bytes.iter().rev().step_by(step).take(bytes.len() / step);
-    last.fold(bytes.len() as u32, |hash, byte| {
+/// Returns a string's hash for tables: the reference implementation's, as long as no one has waited for it.
+fn table_hash(bytes: &[u8], seeded: u32) -> u32 {
+    if bytes.len() > TABLE_HASH_MAX {
+        return seeded;
+    }
+    bytes.iter().rev().fold(bytes.len() as u32, |hash, byte| {
         hash ^ (hash << 5).wrapping_add(hash >> 2).wrapping_add(u32::from(*byte))
     })
 }

@@ -4,7 +4,7 @@ use crate::base::number::push_int;
 
 use super::heap::{Heap, OutOfMemory};
 use super::number;
-use super::proto::push_name;
+use super::proto::{SYNTAX_NAME_MAX, push_name};
 use super::value::StrId;
 
 /// Why a source cannot be compiled.
@@ -130,7 +130,7 @@ impl<'a> Lexer<'a> {
     /// Returns an error at the line being read.
     pub fn error(&self, message: &str) -> Refusal {
         let mut text = vec![];
-        push_name(&mut text, self.name);
+        push_name(&mut text, self.name, SYNTAX_NAME_MAX);
         text.push(b':');
         push_int(&mut text, self.line.into());
         text.extend_from_slice(b": ");

@@ -68,7 +68,8 @@ fn of_register(vm: &Vm, proto: &Proto, pc: usize, register: u8) -> Option<(&'sta
     let setter = setter(proto, pc, register)?;
     let i = proto.code[setter];
     let constant = |index: i32| match proto.consts.get(index as usize) {
-        Some(Value::Str(id)) => vm.heap.str(*id).to_vec(),
+        // Messages are put together of C strings.
+        Some(Value::Str(id)) => vm.heap.str(*id).split(|byte| *byte == 0).next().unwrap_or_default().to_vec(),
         _ => b"?".to_vec(),
     };
     Some(match i.op {

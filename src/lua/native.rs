@@ -1,5 +1,7 @@
 //! Functions written in Rust: what they are given, and how they answer, call back, wait and fail.
 
+pub(super) use crate::base::number::{to_int, to_unsigned};
+
 use super::heap::{Event, OutOfMemory};
 use super::proto::Proto;
 use super::value::{StrId, TableId, ThreadId, Value};
@@ -275,10 +277,15 @@ impl Call<'_> {
 
     /// Returns the error that an argument, counted from 0, is not what it should be.
     pub fn arg_error(&mut self, i: usize, message: &str) -> Fault {
+        self.numbered_error(i as i64 + 1, message)
+    }
+
+    /// Returns the error that an argument, counted from 1, is not what it should be.
+    pub(super) fn numbered_error(&mut self, number: i64, message: &str) -> Fault {
         let mut text = vec![];
         self.push_position(&mut text, 1);
         let (name, method) = self.own_name();
-        let number = match (i + 1, method) {
+        let number = match (number, method) {
             (1, true) => {
                 text.extend_from_slice(b"calling '");
                 text.extend_from_slice(&name);
@@ -291,7 +298,7 @@ impl Call<'_> {
             (number, false) => number,
         };
         text.extend_from_slice(b"bad argument #");
-        crate::base::number::push_int(&mut text, number as i64);
+        crate::base::number::push_int(&mut text, number);
         text.extend_from_slice(b" to '");
         text.extend_from_slice(&name);
         text.extend_from_slice(b"' (");
@@ -367,9 +374,4 @@ impl Call<'_> {
     pub(super) fn handler(&mut self, value: Value, event: Event) -> Value {
         self.vm.heap.handler_of(value, event)
     }
-}
-
-/// Converts as x86-64 does: what is out of range becomes the lowest integer.
-pub(super) fn to_int(number: f64) -> i64 {
-    if (i64::MIN as f64..-(i64::MIN as f64)).contains(&number) { number as i64 } else { i64::MIN }
 }

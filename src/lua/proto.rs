@@ -167,21 +167,23 @@ impl Proto {
     }
 }
 
-/// The longest name of a chunk in a message.
-const NAME_MAX: usize = 80;
+/// How long the name of a chunk may be in a message, and in one about its syntax, with the zero behind it.
+const NAME_MAX: usize = 60;
+pub(super) const SYNTAX_NAME_MAX: usize = 80;
 
-/// Appends what messages call a chunk: `@name` and `=name` are names, all else is source.
+/// Appends what messages call a chunk.
 pub(super) fn push_chunk_name(out: &mut Vec<u8>, heap: &Heap, source: StrId) {
-    push_name(out, heap.str(source));
+    push_name(out, heap.str(source), NAME_MAX);
 }
 
-pub(super) fn push_name(out: &mut Vec<u8>, source: &[u8]) {
+/// Appends a name, cut to fit: `@name` and `=name` are names, all else is source.
+pub(super) fn push_name(out: &mut Vec<u8>, source: &[u8], max: usize) {
     // As a C string has it.
     let source = source.split(|byte| *byte == 0).next().unwrap_or_default();
     match source {
-        [b'=', name @ ..] => out.extend_from_slice(&name[..name.len().min(NAME_MAX - 1)]),
+        [b'=', name @ ..] => out.extend_from_slice(&name[..name.len().min(max - 1)]),
         [b'@', name @ ..] => {
-            let room = NAME_MAX - " '...' ".len() - 1;
+            let room = max - " '...' ".len() - 1;
             if name.len() > room {
                 out.extend_from_slice(b"...");
             }
@@ -189,7 +191,7 @@ pub(super) fn push_name(out: &mut Vec<u8>, source: &[u8]) {
         }
         text => {
             let line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-            let room = NAME_MAX - " [string \"...\"] ".len() - 1;
+            let room = max - " [string \"...\"] ".len() - 1;
             out.extend_from_slice(b"[string \"");
             out.extend_from_slice(&line[..line.len().min(room)]);
             if line.len() < text.len() || line.len() > room {

@@ -1,6 +1,6 @@
 //! The machine: runs instructions until there is something else to do.
 
-use super::arith::{modulo, settle};
+use super::arith::{modulo, power, settle};
 use super::heap::Heap;
 use super::native::{Call, Entry, Fault, Ret};
 use super::proto::{COND, CONST, Capture, Instr, Op, Proto, RK};
@@ -328,7 +328,7 @@ impl Vm {
                 Op::Mul => arith!(i, |a: f64, b: f64| settle(a * b, a, b)),
                 Op::Div => arith!(i, |a: f64, b: f64| settle(a / b, a, b)),
                 Op::Mod => arith!(i, modulo),
-                Op::Pow => arith!(i, |a: f64, b: f64| settle(a.powf(b), a, b)),
+                Op::Pow => arith!(i, power),
                 Op::Unm => match regs[usize::from(i.b as u8)] {
                     Value::Number(number) => regs[usize::from(i.a)] = Value::Number(-number),
                     value => store!(i.a, vm.arith(protos, i, value, value)),

@@ -17,7 +17,7 @@ pub enum Error {
     WrongArity(&'static str),
     Text(&'static str),
     /// A text that quotes its input.
-    Said(Box<str>),
+    Said(Box<[u8]>),
 }
 const _: () = assert!(size_of::<Error>() <= 24);
 
@@ -25,8 +25,19 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Builds a refusal that quotes its input.
-    pub fn said(text: impl Into<Box<str>>) -> Self {
-        Error::Said(text.into())
+    pub fn said(text: impl Into<Vec<u8>>) -> Self {
+        Error::Said(text.into().into())
+    }
+
+    /// Returns the bytes after the `-` of the reply: those of [`text`](Error::text), unless they quote what is no text.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Error::Said(bytes) => Cow::Borrowed(bytes),
+            other => match other.text() {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        }
     }
 
     /// Returns the text after the `-` of the reply, beginning with its code.
@@ -45,7 +56,7 @@ impl Error {
                 return Cow::Owned(format!("ERR wrong number of arguments for '{name}' command"));
             }
             Error::Text(text) => text,
-            Error::Said(text) => text,
+            Error::Said(bytes) => return String::from_utf8_lossy(bytes),
         })
     }
 

@@ -52,7 +52,7 @@ impl<'a> Reply<'a> {
 
     /// Writes a refusal; line breaks in it become blanks.
     pub fn error(&mut self, error: &Error) {
-        self.unbroken_line(b'-', error.text().as_bytes());
+        self.unbroken_line(b'-', &error.bytes());
     }
 
     /// Writes a line; line breaks in it become blanks.
@@ -85,10 +85,14 @@ impl<'a> Reply<'a> {
     }
 
     pub fn double(&mut self, n: f64) {
-        let text = number::format_float(n);
+        self.double_in_digits(&number::format_float(n));
+    }
+
+    /// Writes a double that is in digits already.
+    pub fn double_in_digits(&mut self, digits: &[u8]) {
         match self.protocol {
-            Protocol::Resp2 => self.bulk(&text),
-            Protocol::Resp3 => self.line(b',', &text),
+            Protocol::Resp2 => self.bulk(digits),
+            Protocol::Resp3 => self.line(b',', digits),
         }
     }
 
@@ -130,7 +134,7 @@ impl<'a> Reply<'a> {
         match self.protocol {
             Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => {
-                let mut name = *b"txt";
+                let mut name = *b"   ";
                 name.iter_mut().zip(format).for_each(|(to, from)| *to = *from);
                 self.number(b'=', text.len() as i64 + 4);
                 append(self.out, [&name, b":", text, b"\r\n"]);

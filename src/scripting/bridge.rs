@@ -134,11 +134,11 @@ impl<'a, 'c> Bridge<'a, 'c> {
 
     /// Runs a command; an error is thrown, or returned as a table.
     fn command(&mut self, lua: &mut lua::Call<'_>, protected: bool) -> Result<Ret, Fault> {
-        let result = match self.arguments(lua) {
-            Ok(()) => self.dispatch(),
-            Err(text) => Err(Error::Text(text)),
-        };
-        if let Err(error) = &result {
+        if let Err(text) = self.arguments(lua) {
+            let error = convert::field(lua, "err", text.as_bytes())?;
+            return if protected { Ok(Ret::One(error)) } else { Err(Fault::Value(error)) };
+        }
+        if let Err(error) = &self.dispatch() {
             self.call.shared.measure.error(error);
             self.reply.clear();
             Reply::new(&mut self.reply, Protocol::Resp2).error(error);
@@ -238,11 +238,7 @@ impl<'a, 'c> Bridge<'a, 'c> {
         }
         let args = self.args.as_args();
         let shared = &*self.call.shared;
-        let place = shared.table.find(args).filter(|place| {
-            let known = shared.table.at(*place);
-            known.command.spec.shape.admits(args.len())
-        });
-        match place {
+        match shared.table.find(args) {
             Some(place) => {
                 let allowed = shared.acl.check(self.call.session.user, &shared.table, place, args).is_ok();
                 Ok(Ret::One(Value::Bool(allowed)))
@@ -298,13 +294,31 @@ fn one_field(lua: &mut lua::Call<'_>, name: &str) -> Result<Ret, Fault> {
     let (Value::Str(id), 1) = (lua.arg(0), lua.len()) else {
         return Ok(Ret::One(convert::field(lua, "err", b"ERR wrong number or type of arguments")?));
     };
-    let text = lua.bytes(id).to_vec();
-    let text = match (name, text.strip_prefix(b"-")) {
-        ("err", _) if text.is_empty() => b"ERR ".to_vec(),
-        ("err", Some(rest)) => rest.to_vec(),
-        _ => text,
-    };
+    let text = lua.bytes(id);
+    let text = if name == "err" { with_code(text) } else { text.to_vec() };
     Ok(Ret::One(convert::field(lua, name, &text)?))
+}
+
+/// Returns the text of an error as Redis takes it, up to a zero byte: a single word gets a code in front of it, and line
+/// breaks at its ends are left out.
+fn with_code(text: &[u8]) -> Vec<u8> {
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let trim = |text: &mut &[u8]| {
+        while let Some(rest) = text.split_last().filter(|(last, _)| is_break(last)) {
+            *text = rest.1;
+        }
+    };
+    let mut text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    text = text.strip_prefix(b"-").unwrap_or(text);
+    trim(&mut text);
+    let (code, mut rest) = match text.iter().position(|byte| *byte == b' ') {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (&b"ERR"[..], text),
+    };
+    while let Some((first, tail)) = rest.split_first().filter(|(first, _)| is_break(first)) {
+        (_, rest) = (first, tail);
+    }
+    [code, b" ", rest].concat()
 }
 
 /// Returns the error that is thrown as a table.

@@ -1,5 +1,7 @@
 //! Between replies and Lua's values.
 
+use std::ops::Deref;
+
 use crate::base::number;
 use crate::lua::{Call, Fault, Lua, OutOfMemory, StrId, Table, TableId, Value};
 use crate::resp::{Args, Error, Item, OwnedArgs, Protocol, Reader, Reply, Result};
@@ -51,7 +53,7 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>, null: Value) -
             Value::Table(table)
         }
         Item::Map(n) => {
-            let (outer, inner) = (call.table(0, 1)?, call.table(0, n)?);
+            let (outer, inner) = (call.table(0, 1)?, call.table(0, 0)?);
             call.set_name(outer, "map", Value::Table(inner))?;
             for _ in 0..n {
                 let (key, part) = (value(call, reader, null)?, value(call, reader, null)?);
@@ -60,7 +62,7 @@ pub(super) fn value(call: &mut Call<'_>, reader: &mut Reader<'_>, null: Value) -
             Value::Table(outer)
         }
         Item::Set(n) => {
-            let (outer, inner) = (call.table(0, 1)?, call.table(0, n)?);
+            let (outer, inner) = (call.table(0, 1)?, call.table(0, 0)?);
             call.set_name(outer, "set", Value::Table(inner))?;
             for _ in 0..n {
                 let member = value(call, reader, null)?;
@@ -102,7 +104,7 @@ pub(super) fn reply(lua: &mut Lua, value: Value, protocol: Protocol, reply: &mut
         && let table = lua.table(table)
         && let Value::Str(text) = table.get(names.err)
     {
-        return Err(Error::said(String::from_utf8_lossy(lua.bytes(text))));
+        return Err(Error::said(c_string(lua.bytes(text))));
     }
     let mut writer = Writer { lua, names, protocol, reply };
     writer.write(value, DEPTH)
@@ -148,7 +150,7 @@ impl Writer<'_, '_> {
     fn write(&mut self, value: Value, depth: usize) -> Result {
         match value {
             Value::Str(id) => self.reply.bulk(self.lua.bytes(id)),
-            Value::Number(number) => self.reply.int(truncate(number)),
+            Value::Number(number) => self.reply.int(number::to_int(number)),
             Value::Bool(truth) if self.protocol == Protocol::Resp3 => self.reply.bool(truth),
             Value::Bool(true) => self.reply.int(1),
             Value::Table(table) => return self.table(table, depth),
@@ -163,12 +165,11 @@ impl Writer<'_, '_> {
         };
         let table = self.lua.table(id);
         if let Value::Str(text) = table.get(self.names.err) {
-            let text = String::from_utf8_lossy(self.lua.bytes(text)).into_owned();
-            self.reply.error(&Error::said(text));
+            self.reply.error(&Error::said(c_string(self.lua.bytes(text))));
         } else if let Value::Str(text) = table.get(self.names.ok) {
-            self.reply.status(self.lua.bytes(text));
+            self.reply.status(c_string(self.lua.bytes(text)));
         } else if let Value::Number(double) = table.get(self.names.double) {
-            self.reply.double(double);
+            self.reply.double_in_digits(&digits(double));
         } else if let Value::Table(map) = table.get(self.names.map) {
             return self.map(self.lua.table(map), depth);
         } else if let Value::Table(set) = table.get(self.names.set) {
@@ -176,7 +177,7 @@ impl Writer<'_, '_> {
         } else if let Value::Str(digits) = table.get(self.names.big_number) {
             self.reply.big_number(self.lua.bytes(digits));
         } else if let Some((format, text)) = self.verbatim(table) {
-            self.reply.verbatim_bytes(self.lua.bytes(format), self.lua.bytes(text));
+            self.reply.verbatim_bytes(c_string(self.lua.bytes(format)), self.lua.bytes(text));
         } else {
             return self.array(table, depth);
         }
@@ -214,18 +215,25 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Converts as x86-64 does: what is out of range becomes the lowest integer.
-fn truncate(number: f64) -> i64 {
-    const LIMIT: f64 = (1u64 << 63) as f64;
-    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
+/// Returns a text up to its first zero, as Redis reads errors and statuses.
+fn c_string(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 /// Appends an argument of `redis.call`; returns whether it is a string or a number.
 pub(super) fn push_argument(call: &Call<'_>, value: Value, args: &mut OwnedArgs) -> bool {
     match value {
         Value::Str(id) => args.push(call.bytes(id)),
-        Value::Number(number) => args.push(&number::format_significant(number, 17)),
+        Value::Number(number) => args.push(&digits(number)),
         _ => return false,
     }
     true
+}
+
+/// Returns all digits of a number. What is not a number has a sign, as in C.
+fn digits(number: f64) -> impl Deref<Target = [u8]> {
+    match number.is_nan() && number.is_sign_negative() {
+        true => number::Text::new(b"-nan"),
+        false => number::format_significant(number, 17),
+    }
 }

@@ -117,9 +117,10 @@ impl Libraries {
     }
 
     fn run_body(&mut self, body: &[u8], loading: &mut Loading) -> Result {
-        let function = self.lua.load(body, NAME).map_err(|why| {
-            Error::said(format!("ERR Error compiling function: {}", String::from_utf8_lossy(&why)))
-        })?;
+        let function = self
+            .lua
+            .load(body, NAME)
+            .map_err(|why| Error::said([b"ERR Error compiling function: ", &*why].concat()))?;
         let started = self.lua.start(function, &[]);
         started.map_err(|_| Error::Text("ERR not enough memory for the library"))?;
         let outcome = self.lua.run(LOADING, loading);
@@ -128,8 +129,8 @@ impl Libraries {
             Outcome::Paused => Err(Error::Text("ERR FUNCTION LOAD timeout")),
             Outcome::Failed(failure) => {
                 let text = super::message(&mut self.lua, failure.value);
-                let text = text.strip_prefix("ERR ").unwrap_or(&text).to_string();
-                Err(Error::said(format!("ERR Error registering functions: {text}")))
+                let text = text.strip_prefix(b"ERR ").unwrap_or(&text);
+                Err(Error::said([b"ERR Error registering functions: ", text].concat()))
             }
         };
         self.lua.stop();

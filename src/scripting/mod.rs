@@ -71,10 +71,10 @@ impl Scripting {
             Err(at) => at,
         };
         let (flags, body) = shebang::of_script(code)?;
-        let function = self.lua.load(&body, NAME).map_err(|why| {
-            let why = String::from_utf8_lossy(&why).into_owned();
-            Error::said(format!("ERR Error compiling script (new function): {why}"))
-        })?;
+        let function = self
+            .lua
+            .load(&body, NAME)
+            .map_err(|why| Error::said([b"ERR Error compiling script (new function): ", &*why].concat()))?;
         self.scripts.insert(at, (digest, Kept { function, flags }));
         Ok(at)
     }
@@ -286,15 +286,13 @@ fn end(call: &mut Call<'_>, run: &Run) {
 
 /// Returns the error that ends a script.
 fn describe(lua: &mut Lua, failure: Failure, run: &Run) -> Error {
-    let message = message(lua, failure.value);
-    let name = String::from_utf8_lossy(&run.name).into_owned();
-    Error::said(match failure.place {
-        Some((chunk, line)) => {
-            let chunk = String::from_utf8_lossy(lua.bytes(chunk));
-            format!("{message} script: {name}, on {chunk}:{line}.")
-        }
-        None => message,
-    })
+    let mut text = message(lua, failure.value);
+    if let Some((chunk, line)) = failure.place {
+        let line = number::format_int(line.into());
+        let parts = [b" script: ", &*run.name, b", on ", lua.bytes(chunk), b":", &*line, b"."];
+        text.extend_from_slice(&parts.concat());
+    }
+    Error::said(text)
 }
 
 /// Returns whether what was thrown is the error of a command, which was counted when the command failed.
@@ -304,8 +302,8 @@ fn is_counted(lua: &mut Lua, thrown: Value) -> bool {
 }
 
 /// Returns what was thrown as the text of an error.
-fn message(lua: &mut Lua, thrown: Value) -> String {
-    let text = match thrown {
+fn message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
+    match thrown {
         Value::Table(table) => match lua.string(b"err").map(|name| lua.table(table).get(name)) {
             Ok(Value::Str(id)) => lua.bytes(id).to_vec(),
             _ => b"ERR unknown error".to_vec(),
@@ -313,8 +311,7 @@ fn message(lua: &mut Lua, thrown: Value) -> String {
         Value::Str(id) => [b"ERR ", lua.bytes(id)].concat(),
         Value::Number(number) => [b"ERR ", &*number::format_significant(number, 14)].concat(),
         _ => b"ERR unknown error".to_vec(),
-    };
-    String::from_utf8_lossy(&text).into_owned()
+    }
 }
 
 fn stopped(run: &Run, killed: bool) -> Error {

@@ -585,7 +585,7 @@ impl Compiler<'_> {
             Binary::And => self.go_if_true(exp),
             Binary::Or => self.go_if_false(exp),
             Binary::Concat => self.put_next(exp),
-            _ if exp.numeral().is_some() => Ok(()),
+            Binary::Arith(_) if exp.numeral().is_some() => Ok(()),
             _ => self.operand_of(exp).map(drop),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn open(lua: &mut Lua) -> Result<(), OutOfMemory> {
 
 fn pack(call: &mut Call<'_>) -> Result<Ret, Fault> {
     if call.is_empty() {
-        return Err(call.error("bad argument #0 to '?' (MessagePack pack needs input.)"));
+        return Err(call.numbered_error(0, "MessagePack pack needs input."));
     }
     let mut out = Packer { out: vec![], counted: 0 };
     for i in 0..call.len() {

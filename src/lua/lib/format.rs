@@ -1,7 +1,7 @@
 //! `string.format`, as C's `sprintf` prints.
 
 use crate::base::number;
-use crate::lua::native::{Call, Fault, Ret, to_int};
+use crate::lua::native::{Call, Fault, Ret, to_int, to_unsigned};
 
 use super::decimal;
 
@@ -63,7 +63,12 @@ fn one(
         b'c' => {
             let byte = call.number(arg)?;
             let mut text = vec![];
-            conversion.pad(&mut text, b"", &[to_int(byte) as u8], false);
+            conversion.pad(
+                &mut text,
+                b"",
+                &[if byte.abs() < 2_147_483_648.0 { byte as i32 as u8 } else { 0 }],
+                false,
+            );
             out.extend(text.iter().take_while(|byte| **byte != 0));
         }
         b'd' | b'i' => {
@@ -72,11 +77,11 @@ fn one(
             conversion.integer(out, conversion.sign(integer < 0), &digits);
         }
         b'u' => {
-            let digits = number::format_uint(unsigned(call.number(arg)?));
+            let digits = number::format_uint(to_unsigned(call.number(arg)?));
             conversion.integer(out, b"", &digits);
         }
         b'o' | b'x' | b'X' => {
-            let integer = unsigned(call.number(arg)?);
+            let integer = to_unsigned(call.number(arg)?);
             let mut digits = in_base(integer, if letter == b'o' { 3 } else { 4 });
             let mut prefix: &[u8] = b"";
             match letter {
@@ -124,12 +129,6 @@ fn one(
         }
     }
     Ok(())
-}
-
-/// Converts as C does on x86-64.
-fn unsigned(number: f64) -> u64 {
-    const HALF: f64 = 9_223_372_036_854_775_808.0;
-    if number < HALF { to_int(number) as u64 } else { to_int(number - HALF) as u64 ^ 1 << 63 }
 }
 
 /// Returns the digits of an integer in base 8 or 16, which have so many bits.

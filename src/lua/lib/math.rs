@@ -4,11 +4,10 @@ use crate::lua::Lua;
 use crate::lua::arith;
 use crate::lua::heap::OutOfMemory;
 use crate::lua::native::{Call, Fault, Ret, to_int};
-use crate::lua::proto::Op;
 use crate::lua::value::Value;
 
 const FUNCTIONS: super::Functions = &[
-    ("abs", |call| one(call, f64::abs)),
+    ("abs", |call| Ok(Ret::One(Value::Number(call.number(0)?.abs())))),
     ("acos", |call| positive(call, f64::acos)),
     ("asin", |call| positive(call, f64::asin)),
     ("atan", |call| one(call, f64::atan)),
@@ -28,7 +27,7 @@ const FUNCTIONS: super::Functions = &[
     ("min", |call| extreme(call, |candidate, best| candidate < best)),
     ("mod", |call| two(call, |a, b| a % b)),
     ("modf", modf),
-    ("pow", |call| two(call, |a, b| arith::compute(Op::Pow, a, b))),
+    ("pow", pow),
     ("rad", |call| one(call, |x| x * (std::f64::consts::PI / 180.0))),
     ("random", random),
     ("randomseed", random_seed),
@@ -60,8 +59,14 @@ fn positive(call: &mut Call<'_>, function: fn(f64) -> f64) -> Result<Ret, Fault>
 }
 
 fn two(call: &mut Call<'_>, function: fn(f64, f64) -> f64) -> Result<Ret, Fault> {
-    let (a, b) = (call.number(0)?, call.number(1)?);
+    let (a, b) = two_numbers(call)?;
     Ok(Ret::One(Value::Number(arith::settle(function(a, b), a, b))))
+}
+
+/// Returns both arguments. The second is looked at first, as C compilers have it.
+fn two_numbers(call: &mut Call<'_>) -> Result<(f64, f64), Fault> {
+    let b = call.number(1)?;
+    Ok((call.number(0)?, b))
 }
 
 fn extreme(call: &mut Call<'_>, better: fn(f64, f64) -> bool) -> Result<Ret, Fault> {
@@ -91,6 +96,11 @@ fn frexp(call: &mut Call<'_>) -> Result<Ret, Fault> {
     call.push(Value::Number(fraction))?;
     call.push(Value::Number(exponent.into()))?;
     Ok(Ret::Pushed(2))
+}
+
+fn pow(call: &mut Call<'_>) -> Result<Ret, Fault> {
+    let (a, b) = two_numbers(call)?;
+    Ok(Ret::One(Value::Number(arith::power(a, b))))
 }
 
 fn ldexp(call: &mut Call<'_>) -> Result<Ret, Fault> {

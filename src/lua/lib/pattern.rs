@@ -215,7 +215,7 @@ fn gmatch_next(call: &mut Call<'_>) -> Result<Ret, Fault> {
         return Ok(Ret::None);
     };
     if start as usize > call.bytes(text).len() {
-        return Ok(Ret::One(Value::Nil));
+        return Ok(Ret::None);
     }
     let mut each = EachMatch(Scan::new(text, pattern, start as usize, false));
     each.go(call).map(|ret| ret.unwrap_or_else(|| Ret::more(Then::Pause(Some(Box::new(each))))))
@@ -227,7 +227,7 @@ impl EachMatch {
     fn go(&mut self, call: &mut Call<'_>) -> Result<Option<Ret>, Fault> {
         let end = match self.0.next(call)? {
             Found::Paused => return Ok(None),
-            Found::Nothing => return Ok(Some(Ret::One(Value::Nil))),
+            Found::Nothing => return Ok(Some(Ret::None)),
             Found::Match(end) => end,
         };
         let next = if end == self.0.start { end + 1 } else { end };

@@ -2,7 +2,7 @@
 
 use crate::lua::Lua;
 use crate::lua::heap::OutOfMemory;
-use crate::lua::native::{Call, Fault, Ret, to_int};
+use crate::lua::native::{Call, Fault, Ret, to_unsigned};
 use crate::lua::value::Value;
 
 /// The widest integer, in bytes.
@@ -22,6 +22,8 @@ struct Format {
     at: usize,
     big: bool,
     align: usize,
+    /// Letters and digits that are no options take no bytes: nobody has to know them.
+    lenient: bool,
 }
 
 /// One option, with how many bytes it takes.
@@ -36,7 +38,7 @@ impl Format {
     fn of(call: &mut Call<'_>) -> Result<Self, Fault> {
         let id = call.str(0)?;
         let text = call.bytes(id).split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
-        Ok(Self { text, at: 0, big: false, align: 1 })
+        Ok(Self { text, at: 0, big: false, align: 1, lenient: false })
     }
 
     /// Reads a number, or returns another one if there is none.
@@ -74,6 +76,7 @@ impl Format {
                     size
                 }
                 b's' | b' ' | b'<' | b'>' | b'!' => 0,
+                other if self.lenient && other.is_ascii_alphanumeric() => continue,
                 other => {
                     let text = ["invalid format option '", &char::from(other).to_string(), "'"].concat();
                     return Err(call.arg_error(0, &text));
@@ -157,7 +160,7 @@ fn pack(call: &mut Call<'_>) -> Result<Ret, Fault> {
             }
             _ => {
                 let number = call.number(arg)?;
-                let bits = if number < 0.0 { to_int(number) as u64 } else { number as u64 };
+                let bits = to_unsigned(number);
                 // What is wider than 64 bits is filled with zeros.
                 let bytes = (0..field.size).map(|i| if i < 8 { (bits >> (8 * i)) as u8 } else { 0 });
                 out.extend(format.ordered(bytes.collect()));
@@ -170,7 +173,7 @@ fn pack(call: &mut Call<'_>) -> Result<Ret, Fault> {
 }
 
 fn size(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    let mut format = Format::of(call)?;
+    let mut format = Format { lenient: true, ..Format::of(call)? };
     let mut total = 0usize;
     while let Some(field) = format.next(call, total)? {
         if field.option == b's' {
@@ -189,10 +192,13 @@ fn unpack(call: &mut Call<'_>) -> Result<Ret, Fault> {
     let id = call.str(1)?;
     let len = call.bytes(id).len();
     let start = call.int_or(2, 1)?;
-    if start < 1 {
+    if start == 0 {
         return Err(call.arg_error(2, "offset must be 1 or greater"));
     }
-    let (mut at, mut count) = ((start - 1) as usize, 0);
+    let (mut at, mut count) = (start.wrapping_sub(1) as usize, 0);
+    if at > len && !format.text.is_empty() {
+        return Err(call.arg_error(1, "data string too short"));
+    }
     while let Some(mut field) = format.next(call, at)? {
         at = at.saturating_add(field.padding);
         if at > len || field.size > len - at {
@@ -236,7 +242,7 @@ fn unpack(call: &mut Call<'_>) -> Result<Ret, Fault> {
         call.push(value)?;
         count += 1;
     }
-    call.push(Value::Number((at + 1) as f64))?;
+    call.push(Value::Number(at.wrapping_add(1) as i64 as f64))?;
     Ok(Ret::Pushed(count + 1))
 }
 
@@ -247,8 +253,9 @@ fn number(option: u8, bytes: &[u8]) -> f64 {
         b'f' => f32::from_bits(bits as u32).into(),
         b'd' => f64::from_bits(bits),
         option if option.is_ascii_lowercase() && !bytes.is_empty() => {
-            let unused = 64 - 8 * bytes.len().min(8) as u32;
-            (((bits << unused) as i64) >> unused) as f64
+            // C shifts by as much as the lowest six bits say, also where an integer is wider than 64 bits.
+            let signs = u64::MAX.wrapping_shl(8 * bytes.len() as u32 - 1);
+            (if bits & signs != 0 { bits | signs } else { bits }) as i64 as f64
         }
         _ => bits as f64,
     }
