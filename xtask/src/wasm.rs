@@ -1,5 +1,6 @@
 //! The WebAssembly builds that wasm-pack.toml lists: cargo, then wasm-bindgen, then Binaryen's optimiser.
 
+use std::env;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -68,6 +69,15 @@ pub fn check_sizes(sizes: &[Size]) -> Result<()> {
     Ok(())
 }
 
+/// Returns flags for rustc that keep this machine's folders out of the places that panics name: what is built is the
+/// same everywhere.
+fn short_paths() -> Vec<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let folders = sources.into_iter().flatten().flatten().map(|folder| folder.path());
+    folders.map(|folder| format!("--remap-path-prefix={}=crates", folder.display())).collect()
+}
+
 impl Build {
     /// Returns where the build's .js, .d.ts and .wasm go.
     pub fn folder(&self) -> PathBuf {
@@ -103,7 +113,8 @@ impl Build {
         let triple = "wasm32-unknown-unknown";
         run(program("cargo")
             .args(["build", "--quiet", "--lib", "--target", triple, "--profile", &self.profile])
-            .args(["--no-default-features", "--features", &features]))?;
+            .args(["--no-default-features", "--features", &features])
+            .env("CARGO_ENCODED_RUSTFLAGS", short_paths().join("\x1f")))?;
         let compiled = target(triple).join(&self.profile).join("redlet.wasm");
         // Builds that differ in features write the same file: keep one's own.
         let own = target("pkg").join(format!("{}.cargo.wasm", self.name));
