@@ -222,6 +222,32 @@ fn libraries_of_functions_are_handed_on() {
 }
 
 #[test]
+fn libraries_are_kept_where_nothing_runs_them() {
+    let code = |name: &str, result: &str| {
+        format!("#!lua name={name}\nredis.register_function('{name}', function() return {result} end)")
+    };
+    let mut store = Store::new(Config::default(), 1);
+    store.engine_mut().shared_mut().interpreter = None;
+    let replay = |store: &mut Store, words: &[&str]| {
+        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        store.replay(&to_resp(&words), NOW).expect("a log");
+    };
+    replay(&mut store, &["FUNCTION", "LOAD", &code("lost", "0")]);
+    replay(&mut store, &["FUNCTION", "FLUSH"]);
+    replay(&mut store, &["FUNCTION", "LOAD", &code("a", "1")]);
+    replay(&mut store, &["FUNCTION", "LOAD", &code("b", "2")]);
+    replay(&mut store, &["FUNCTION", "LOAD", "REPLACE", &code("a", "3")]);
+    let kept = |store: &Store| -> Vec<String> {
+        let sources = store.engine().keyspace().libraries.iter();
+        sources.map(|code| String::from_utf8_lossy(code).into_owned()).collect()
+    };
+    assert_eq!(kept(&store), [code("b", "2"), code("a", "3")]);
+    replay(&mut store, &["FUNCTION", "DELETE", "b"]);
+    store.replay_done(NOW).expect("a log");
+    assert_eq!(kept(&store), [code("a", "3")]);
+}
+
+#[test]
 fn data_of_modules_is_refused_by_name() {
     // "ReJSON-RL", version 3, as id, and a value of a number and a string.
     let id = [&[0x81][..], &0x45e2_5238_3e91_1403_u64.to_be_bytes()].concat();

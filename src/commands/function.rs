@@ -2,6 +2,7 @@
 
 use crate::base::glob::{self, Case};
 use crate::command;
+use crate::engine::acl::UserId;
 use crate::engine::interpreter::{Interpreter, Source};
 use crate::engine::{Call, Family};
 use crate::persist::rdb;
@@ -116,12 +117,43 @@ fn load(call: &mut Call<'_>) -> Result {
         replace = true;
     }
     let code = options.take().map_err(|_| Error::Text("ERR Function code is missing"))?;
+    if is_kept_unread(call) {
+        return change_sources(call, |libraries| put(libraries, code));
+    }
     with_libraries(call, |interpreter, call| {
         let name = interpreter.load_library(code, replace)?;
         keep(interpreter, call);
         call.reply.bulk(&name);
         Ok(())
     })
+}
+
+/// Returns whether a log, or a primary, speaks of libraries that nothing here can run: their sources are kept all the
+/// same.
+fn is_kept_unread(call: &Call<'_>) -> bool {
+    call.shared.interpreter.is_none() && call.session.user == UserId::HOST
+}
+
+/// Changes the sources that are kept with the data.
+fn change_sources(call: &mut Call<'_>, change: impl FnOnce(&mut Vec<Box<[u8]>>)) -> Result {
+    let keyspace = call.db.keyspace_mut();
+    change(&mut keyspace.libraries);
+    keyspace.libraries_version += 1;
+    call.db.effects.count(1);
+    call.reply.ok();
+    Ok(())
+}
+
+/// Puts a library among others, in place of one of its name.
+fn put(libraries: &mut Vec<Box<[u8]>>, code: &[u8]) {
+    libraries.retain(|other| name_of(other) != name_of(code));
+    libraries.push(code.into());
+}
+
+/// Returns the name in a library's first line: `#!lua name=NAME`.
+fn name_of(code: &[u8]) -> Option<&[u8]> {
+    let line = code.split(|byte| *byte == b'\n').next()?;
+    line.split(u8::is_ascii_whitespace).find_map(|word| word.strip_prefix(b"name="))
 }
 
 /// Keeps the libraries that the interpreter has now with the data.
@@ -184,6 +216,12 @@ fn restore(call: &mut Call<'_>) -> Result {
     }
     let payload = rdb::restore_libraries(call.args.at(2));
     let sources = payload.map_err(|_| Error::Text("ERR DUMP payload version or checksum are wrong"))?;
+    if is_kept_unread(call) {
+        return change_sources(call, |libraries| {
+            libraries.retain(|_| !flush);
+            sources.iter().for_each(|code| put(libraries, code));
+        });
+    }
     with_libraries(call, |interpreter, call| {
         let keyspace = call.db.keyspace();
         let version = keyspace.libraries_version;
@@ -219,8 +257,12 @@ command! {
 }
 
 fn delete(call: &mut Call<'_>) -> Result {
+    let name = call.args.at(2);
+    if is_kept_unread(call) {
+        return change_sources(call, |libraries| libraries.retain(|code| name_of(code) != Some(name)));
+    }
     with_libraries(call, |interpreter, call| {
-        if !interpreter.delete_library(call.args.at(2)) {
+        if !interpreter.delete_library(name) {
             return Err(Error::Text("ERR Library not found"));
         }
         keep(interpreter, call);
@@ -252,12 +294,7 @@ fn flush(call: &mut Call<'_>) -> Result {
     if call.args.len() == 3 && !call.args.is(2, "ASYNC") && !call.args.is(2, "SYNC") {
         return Err(Error::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
     }
-    let keyspace = call.db.keyspace_mut();
-    keyspace.libraries.clear();
-    keyspace.libraries_version += 1;
-    call.db.effects.count(1);
-    call.reply.ok();
-    Ok(())
+    change_sources(call, Vec::clear)
 }
 
 command! {
