@@ -39,6 +39,10 @@ interface Socket {
 
 /** Active expiry and the like can wait this long for a timer, in milliseconds. */
 const IDLE = 100;
+/** So long a script may run before the page has a turn, in milliseconds: half a frame. */
+const TURN = 8;
+/** And so many slices, where clocks stand still while JavaScript runs. */
+const SLICES = 20;
 
 /** One engine in this thread: its sessions, its timer, and who waits for what. */
 export class Core {
@@ -120,11 +124,11 @@ export class Core {
   }
 
   /** Runs a call; throws the error that it answers with. */
-  call(session: number, words: readonly string[], args: readonly unknown[], binary: boolean): AnyReply | Waiting {
+  call(session: number, words: readonly string[], args: readonly unknown[], binary: boolean, canWait = true): AnyReply | Waiting {
     this.check();
     const now = this.clock();
     try {
-      const answered = this.scratch.call(session, words, args, now, binary);
+      const answered = this.scratch.call(session, words, args, now, binary, canWait);
       if (!answered) return this.#unanswered(session, now);
       const reply = this.scratch.reply((push) => this.#push(session, push)) as AnyReply;
       this.#after(now);
@@ -402,13 +406,22 @@ export class Core {
     this.#alarm = -Infinity;
     if (this.#ended !== undefined) return;
     try {
-      this.scratch.tick(this.clock());
+      // Browsers let timers wait for milliseconds even if nothing is to be waited for, so that one slice would be few.
+      const until = performance.now() + TURN;
+      let slices = 0;
+      do this.scratch.tick(this.clock());
+      while (this.#isBusy() && ++slices < SLICES && performance.now() < until);
       this.#noteUnstored();
       if ((this.scratch.attention & Attention.Happened) !== 0) this.#drain();
       this.#setTimer();
     } catch (error) {
       this.#judge(error);
     }
+  }
+
+  /** Whether a script goes on that has nothing to tell anybody yet. */
+  #isBusy(): boolean {
+    return this.scratch.attention === 0 && this.scratch.engine.nextDeadline() === 0;
   }
 
   /** Tells answers from traps; after a trap nothing can be called any more. */

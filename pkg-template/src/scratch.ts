@@ -54,11 +54,14 @@ export class Scratch {
     this.#refresh();
   }
 
-  /** Runs one call; returns whether it has been answered: if not, it waits as the session that `session` names. */
-  call(session: number, words: readonly string[], args: readonly unknown[], now: number, binary: boolean): boolean {
+  /**
+   * Runs one call; returns whether it has been answered: if not, it waits as the session that `session` names. A script
+   * that takes long does so only if whoever calls can wait.
+   */
+  call(session: number, words: readonly string[], args: readonly unknown[], now: number, binary: boolean, canWait: boolean): boolean {
     this.#refresh();
     this.#pack(0, words, args);
-    const length = this.engine.call(session, now);
+    const length = this.engine.call(session, canWait, now);
     this.#refresh();
     const start = this.#words[this.#cells + Cell.Address]!;
     this.replies.open(this.#bytes, start, start + length, binary);

@@ -84,7 +84,7 @@ export class RedletSync<S = string> extends Face<S> {
 }
 
 function runSync<S>(db: RedletSync<S>, words: readonly string[], args: readonly unknown[]): AnyReply {
-  const reply = db.core.call(db.number, words, args, db.settings.bytes === true);
+  const reply = db.core.call(db.number, words, args, db.settings.bytes === true, false);
   if (!(reply instanceof Waiting)) return reply;
   db.core.disconnect(reply.session);
   throw new RedletError("WOULD_WAIT", `${words.join(" ")} would have to wait, which only the promises of Redlet can`);

@@ -124,6 +124,7 @@ impl Engine {
             host: host::Host::default(),
             interpreter: None,
             unbridled_scripts: false,
+            uninterrupted: false,
             busy: None,
             cron_paused: false,
             asleep_until: None,

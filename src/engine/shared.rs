@@ -59,6 +59,8 @@ pub struct Shared {
     pub interpreter: Option<Box<dyn Interpreter>>,
     /// Scripts may run what is not for them: DEBUG SET-DISABLE-DENY-SCRIPTS.
     pub unbridled_scripts: bool,
+    /// Who calls now can't wait, so that scripts run on.
+    pub uninterrupted: bool,
     /// The script that goes on in slices.
     pub busy: Option<Busy>,
     /// DEBUG PAUSE-CRON: what is done a few times a second is left.

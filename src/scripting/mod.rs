@@ -21,7 +21,7 @@ use shebang::Flags;
 
 /// Instructions that a script runs before others may be looked after.
 const SLICE: u64 = 200_000;
-/// Instructions of a script that can't be interrupted, since it is part of a transaction.
+/// Instructions of a script that can't be interrupted: it is part of a transaction, or who calls can't wait.
 const UNINTERRUPTED: u64 = 2_000_000_000;
 /// Bytes that scripts and libraries may take together.
 const MEMORY: usize = 256 << 20;
@@ -125,6 +125,7 @@ impl Scripting {
     fn go_on(&mut self, call: &mut Call<'_>) -> Result {
         let Some(mut run) = self.run.take() else { return Ok(()) };
         let turn = call.session.turn.clone();
+        let uninterrupted = turn == Turn::Nested || call.shared.uninterrupted;
         let mut left = UNINTERRUPTED;
         let lua = if run.is_function { self.libraries.lua() } else { &mut self.lua };
         loop {
@@ -135,10 +136,8 @@ impl Scripting {
             };
             call.session.turn = turn.clone();
             match outcome {
-                Some(Outcome::Paused) if turn == Turn::Nested && left > 0 => {
-                    left = left.saturating_sub(SLICE)
-                }
-                Some(Outcome::Paused) if turn != Turn::Nested => {
+                Some(Outcome::Paused) if uninterrupted && left > 0 => left = left.saturating_sub(SLICE),
+                Some(Outcome::Paused) if !uninterrupted => {
                     note_busy(call, &run);
                     self.run = Some(run);
                     return call.wait_for_slice();
@@ -317,7 +316,9 @@ fn message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
 fn stopped(run: &Run, killed: bool) -> Error {
     let name = String::from_utf8_lossy(&run.name);
     Error::said(match (killed, run.is_function) {
-        (false, _) => format!("ERR the script ran for too long inside of a transaction script: {name}"),
+        (false, _) => {
+            format!("ERR the script ran for too long where nothing can interrupt it script: {name}")
+        }
         (true, false) => {
             format!("ERR Error running script: Script killed by user with SCRIPT KILL. script: {name}")
         }

@@ -117,11 +117,12 @@ impl Local {
         self.happened.retain(|(_, of, _)| *of != session);
     }
 
-    /// Runs the call at the start of the input; returns the length of its reply.
-    pub fn call(&mut self, session: u32, now: Time) -> u32 {
+    /// Runs the call at the start of the input; returns the length of its reply. A script is interrupted only if whoever
+    /// calls can wait.
+    pub fn call(&mut self, session: u32, can_wait: bool, now: Time) -> u32 {
         self.begin();
         let id = self.sessions.id(session);
-        if self.run(id, 0, now).is_none() {
+        if self.run(id, 0, can_wait, now).is_none() {
             self.refuse("ERR malformed call");
         } else if self.reply.is_empty() {
             // Silent: it waits, or its client wants no replies.
@@ -138,7 +139,7 @@ impl Local {
         let id = self.sessions.id(session);
         let mut word = 0;
         for _ in 0..count {
-            match self.run(id, word, now) {
+            match self.run(id, word, false, now) {
                 Some(next) => word = next,
                 None => self.refuse("ERR malformed call"),
             }
@@ -312,9 +313,11 @@ impl Local {
     }
 
     /// Runs the call that begins at a word of the input; returns where the next one begins.
-    fn run(&mut self, id: SessionId, word: usize, now: Time) -> Option<usize> {
+    fn run(&mut self, id: SessionId, word: usize, can_wait: bool, now: Time) -> Option<usize> {
         let (bytes, spans, next) = self.input.call(word)?;
+        self.store.engine_mut().shared_mut().uninterrupted = !can_wait;
         self.store.execute(id, Args::new(bytes, spans), now);
+        self.store.engine_mut().shared_mut().uninterrupted = false;
         self.collect(id);
         Some(next)
     }

@@ -83,9 +83,10 @@ impl Redlet {
     /// Runs the call that lies in the input as `argc: u32, (length: u32) * argc, bytes`; returns the length of the reply.
     ///
     /// Zero if there is none yet because the call waits: it has moved to a session of its own, which is in the cells.
-    /// That one is zero if there will be none, after CLIENT REPLY OFF.
-    pub fn call(&self, session: u32, now: f64) -> u32 {
-        self.local.borrow_mut().call(session, time(now))
+    /// That one is zero if there will be none, after CLIENT REPLY OFF. A script that takes long is such a call if
+    /// `can_wait`; if not, it runs on, until it is stopped.
+    pub fn call(&self, session: u32, can_wait: bool, now: f64) -> u32 {
+        self.local.borrow_mut().call(session, can_wait, time(now))
     }
 
     /// Runs `count` calls that lie in the input one behind the other, each padded to a multiple of four; returns the
