@@ -50,6 +50,11 @@ const STAGES: &[Stage] = &[
     Stage { name: "server", needs: &["setup"], run: |_| one(run(program("cargo").args(SERVER))) },
     Stage { name: "js", needs: &["www", "server"], run: |options| node_tests("tests/js", options) },
     Stage { name: "packed", needs: &["package"], run: |options| node_tests("tests/packed", options) },
+    Stage {
+        name: "packages",
+        needs: &["package", "server"],
+        run: |options| node_tests("tests/packages", options),
+    },
     Stage { name: "xtask", needs: &["setup"], run: |options| cargo_tests(XTASK, options) },
     Stage { name: "rust", needs: &["package"], run: |options| cargo_tests(RUST, options) },
     Stage { name: "conformance", needs: &["server"], run: |options| judged(Host::Native, options) },
