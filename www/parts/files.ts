@@ -1,4 +1,4 @@
-import type { Redlet } from "redlet";
+import type { Redlet } from "redlet/scripting";
 
 /** What can be given files and asked for them: the engine in this tab. */
 export type FileExchange = Pick<Redlet, "export" | "import" | "storageReport">;

@@ -1,4 +1,4 @@
-import type { StorageReport } from "redlet";
+import type { StorageReport } from "redlet/scripting";
 import { itemsOf, quoted, textOf, type Answer } from "./answer.js";
 import type { Connection } from "./connection.js";
 import type { Engine } from "./engine.js";

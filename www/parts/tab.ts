@@ -1,4 +1,4 @@
-import { Redlet, type OpenOptions } from "redlet";
+import { Redlet, type OpenOptions } from "redlet/scripting";
 import type { Line } from "./connection.js";
 import { Engine } from "./engine.js";
 

@@ -13,7 +13,8 @@ pub fn check() -> Result<()> {
     run(program("tsc").args(["--project", "www"]))
 }
 
-/// Lays the site out, from a package that is up to date. Its `.ts` files are programs; all else is copied.
+/// Lays the site out, from a package that is up to date. Its `.ts` files are programs; all else is copied. Every command
+/// runs in the page, so it has the build with scripts.
 pub fn build() -> Result<()> {
     let (from, to) = (root().join("www"), target("www"));
     if to.exists() {
@@ -28,9 +29,8 @@ pub fn build() -> Result<()> {
         }
     }
     ensure!(!programs.is_empty(), "www holds no .ts");
-    for build in wasm::builds()? {
-        copy_tree(&build.wasm(), &to)?;
-    }
+    let build = wasm::builds()?.into_iter().find(|build| build.name == "redlet-scripting");
+    copy_tree(&build.context("wasm-pack.toml has no redlet-scripting")?.wasm(), &to)?;
     programs.sort();
     run(program("esbuild")
         .args(programs)
@@ -43,7 +43,7 @@ pub fn build() -> Result<()> {
             "--log-level=warning",
         ])
         .args(["--external:*.wasm", "--loader:.woff2=file"])
-        .arg(format!("--alias:redlet={}", target("npm/dist/browser.mjs").display()))
+        .arg(format!("--alias:redlet/scripting={}", target("npm/dist/scripting-browser.mjs").display()))
         .arg(format!("--outdir={}", to.display())))
 }
 
