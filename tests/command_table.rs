@@ -14,7 +14,6 @@ use support::words::to_resp;
 
 /// Where we differ, and why.
 const JUSTIFIED: &[(&str, Aspect, &str)] = &[
-    ("config", Aspect::Subcommands, "REWRITE needs a configuration file, which a page has not"),
     ("zrank", Aspect::Arity, "WITHSCORE is of 7.2"),
     ("zrevrank", Aspect::Arity, "WITHSCORE is of 7.2"),
     ("migrate", Aspect::Keys, "Redis looks for KEYS from the end, and so misses it where a key is called so"),

@@ -3,6 +3,7 @@
 use crate::base::glob::{self, Case};
 use crate::command;
 use crate::engine::config::{self, Changes, Config, Parameter};
+use crate::engine::request::Changed;
 use crate::engine::{Call, Family, Request};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
@@ -12,7 +13,7 @@ use super::command::help;
 pub const CONFIG_FAMILY: Family = Family {
     name: "config",
     category: Categories::NONE,
-    commands: &[&CONFIG, &CONFIG_GET, &CONFIG_HELP, &CONFIG_RESETSTAT, &CONFIG_SET],
+    commands: &[&CONFIG, &CONFIG_GET, &CONFIG_HELP, &CONFIG_RESETSTAT, &CONFIG_REWRITE, &CONFIG_SET],
 };
 
 command! {
@@ -81,7 +82,7 @@ fn get(call: &mut Call<'_>) -> Result {
 command! {
     /// Changes parameters, all or none.
     ///
-    /// Changes last until the server ends.
+    /// Changes last until the server ends, unless CONFIG REWRITE writes them to its file.
     ///
     /// ```redis
     /// > CONFIG SET notify-keyspace-events KEA
@@ -101,7 +102,7 @@ fn set(call: &mut Call<'_>) -> Result {
         return Err(Error::Syntax);
     }
     let mut config = call.shared.config.clone();
-    let mut changed: Vec<&'static str> = vec![];
+    let mut changed: Vec<Changed> = vec![];
     for i in (2..call.args.len()).step_by(2) {
         let name = String::from_utf8_lossy(call.args.at(i));
         let value = String::from_utf8_lossy(call.args.at(i + 1));
@@ -123,23 +124,46 @@ fn set(call: &mut Call<'_>) -> Result {
                 }
             }
         }
-        if changed.contains(&parameter.name) {
+        if changed.iter().any(|other| other.name == parameter.name) {
             return Err(failed("duplicate parameter"));
         }
+        let before = (parameter.get)(&config);
         (parameter.set)(&mut config, &value).map_err(|why| failed(&why))?;
-        changed.push(parameter.name);
+        changed.push(Changed { name: parameter.name, before });
     }
-    call.db.effects.classes = config.event_classes();
-    call.db.keyspace_mut().limits = config.limits(call.shared.hash_key);
-    call.db.keyspace_mut().usage = config.usage();
     call.shared.config = config;
-    if changed.contains(&"requirepass") {
-        call.shared.acl.set_password(call.shared.config.requirepass.as_bytes());
+    config::take_effect(call.shared, &mut call.db, &changed);
+    if changed.iter().any(|changed| call.shared.host.may_fail.contains(&changed.name)) {
+        call.wait_for_host(Request::Configured(changed));
+    } else {
+        call.shared.requests.push(Request::Configured(changed));
+        call.reply.ok();
     }
-    for name in changed {
-        call.shared.requests.push(Request::Configured(name));
+    Ok(())
+}
+
+command! {
+    /// Writes the parameters to the file that the server was started with.
+    ///
+    /// Comments, order and what else there is stay; lines change where values did, and what is new comes at the end.
+    /// The file is replaced as a whole, so that there always is one. Without a file there is nothing to write to.
+    ///
+    /// ```redis
+    /// > CONFIG REWRITE
+    /// (error) ERR The server is running without a config file
+    /// ```
+    CONFIG_REWRITE "CONFIG REWRITE" ("") -> "'OK'";
+    flags ADMIN | NOSCRIPT | LOADING | STALE;
+    since "2.8.0";
+    takes "O(1)";
+    run rewrite;
+}
+
+fn rewrite(call: &mut Call<'_>) -> Result {
+    if call.shared.host.config_file.is_empty() {
+        return Err(Error::Text("ERR The server is running without a config file"));
     }
-    call.reply.ok();
+    call.wait_for_host(Request::RewriteConfig { whole: false });
     Ok(())
 }
 

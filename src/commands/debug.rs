@@ -75,6 +75,12 @@ fn debug(call: &mut Call<'_>) -> Result {
             call.db.effects.log_call(call.db.index(), &words);
             call.reply.ok();
         }
+        (b"CONFIG-REWRITE-FORCE-ALL", 2) if !call.shared.host.config_file.is_empty() => {
+            call.wait_for_host(Request::RewriteConfig { whole: true });
+        }
+        (b"CONFIG-REWRITE-FORCE-ALL", 2) => {
+            return Err(Error::Text("ERR CONFIG-REWRITE-FORCE-ALL failed"));
+        }
         (b"DIGEST", 2) => call.reply.simple(&call.db.keyspace().redis_digest().to_hex()),
         (b"DIGEST-VALUE", _) => {
             call.reply.array(n - 2);
@@ -109,6 +115,7 @@ fn flag(call: &Call<'_>) -> bool {
 /// Subcommands with their arguments, and what they do.
 const HELP: &[(&str, &str)] = &[
     ("CHANGE-REPL-ID", "Gives the history that replicas follow another name."),
+    ("CONFIG-REWRITE-FORCE-ALL", "Writes all parameters to the configuration's file."),
     ("DIGEST", "Returns a hash of all databases."),
     ("DIGEST-VALUE key...", "Returns a hash of each key's value."),
     ("ERROR text", "Answers with this error."),

@@ -11,6 +11,8 @@ pub struct Host {
     pub config_file: String,
     pub multiplexing_api: &'static str,
     pub allocator: &'static str,
+    /// Parameters whose change it may be unable to follow: CONFIG SET waits for its answer.
+    pub may_fail: &'static [&'static str],
     /// Tells how many bytes are allocated at any moment, where somebody counts.
     pub gauge: Option<fn() -> u64>,
     /// Bytes allocated now, when the engine was empty, and at the most.

@@ -22,8 +22,12 @@ pub enum Request {
     Resume(SessionId),
     /// End the process. Nothing answers when it succeeds.
     Shutdown { save: Save, now: bool, force: bool },
-    /// A parameter that concerns the host was changed: ports, files, fsync policy.
-    Configured(&'static str),
+    /// Parameters were changed, some of which concern the host: ports, files, fsync policy. If it can't do as they say,
+    /// it takes all back by `Engine::unconfigure`.
+    Configured(Vec<Changed>),
+    /// Write what the configuration is now to the file that it was read from; `whole` as
+    /// `Engine::rewritten_config` says.
+    RewriteConfig { whole: bool },
     /// Write this where people look who run the host.
     Warn(String),
     /// Write this there too, though it is nothing to worry about.
@@ -44,6 +48,13 @@ pub enum Request {
     Sync,
     /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.
     Reload { log: bool },
+}
+
+/// A parameter that CONFIG SET has changed, and the value that it had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    pub name: &'static str,
+    pub before: String,
 }
 
 /// Whether a shutdown saves.

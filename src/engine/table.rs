@@ -1,5 +1,7 @@
 //! Commands by name, and what is counted about each.
 
+use std::borrow::Cow;
+
 use super::histogram::Histogram;
 use super::{Command, Family};
 use crate::resp::Args;
@@ -13,6 +15,8 @@ pub const MOST_COMMANDS: usize = SLOTS / 2;
 pub struct Known {
     pub command: &'static Command,
     pub family: &'static Family,
+    /// What it is called by: its own name unless it was renamed; an empty one is none.
+    name: Cow<'static, str>,
     /// Subcommands, as places in the table.
     pub subcommands: Vec<u16>,
     pub stats: Stats,
@@ -57,7 +61,8 @@ impl Table {
         let mut table = Self { known: vec![], slots: Box::new([0; SLOTS]) };
         for family in families {
             for command in family.commands {
-                table.known.push(Known { command, family, subcommands: vec![], stats: Stats::default() });
+                let (name, stats) = (Cow::Borrowed(command.spec.name), Stats::default());
+                table.known.push(Known { command, family, name, subcommands: vec![], stats });
             }
         }
         assert!(table.known.len() < MOST_COMMANDS, "a table that is at most half full");
@@ -68,14 +73,37 @@ impl Table {
                 let container = container.unwrap_or_else(|| panic!("no container for {}", spec.name));
                 table.known[container].subcommands.push(place as u16);
             } else {
-                let mut slot = slot_of(spec.name.as_bytes());
-                while table.slots[slot] != 0 {
-                    slot = (slot + 1) % SLOTS;
-                }
-                table.slots[slot] = place as u16 + 1;
+                table.enter(place);
             }
         }
         table
+    }
+
+    fn enter(&mut self, place: usize) {
+        let mut slot = slot_of(self.known[place].name.as_bytes());
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        self.slots[slot] = place as u16 + 1;
+    }
+
+    /// Lets a whole command or a container be called by another name, or by none if that is empty. Says what is wrong
+    /// with it otherwise.
+    pub fn rename(&mut self, name: &str, new: &str) -> Result<(), &'static str> {
+        let place = self.named(name.as_bytes()).ok_or("No such command in rename-command")?;
+        if !new.is_empty() && self.named(new.as_bytes()).is_some() {
+            return Err("Target command name already exists");
+        }
+        self.known[place].name = new.to_owned().into();
+        // What came behind it in the same run of slots may be found no more: all are entered again.
+        *self.slots = [0; SLOTS];
+        for place in 0..self.known.len() {
+            let known = &self.known[place];
+            if known.command.spec.container().is_none() && !known.name.is_empty() {
+                self.enter(place);
+            }
+        }
+        Ok(())
     }
 
     /// Returns the place of the command that these arguments call: a subcommand where there is one of that name.
@@ -95,7 +123,7 @@ impl Table {
         let mut slot = slot_of(name);
         while self.slots[slot] != 0 {
             let place = self.slots[slot] as usize - 1;
-            if is_name(self.known[place].command.spec.name.as_bytes(), name) {
+            if is_name(self.known[place].name.as_bytes(), name) {
                 return Some(place);
             }
             slot = (slot + 1) % SLOTS;

@@ -4,6 +4,7 @@
 
 mod check;
 mod clients;
+mod configure;
 mod files;
 mod limits;
 mod options;

@@ -168,6 +168,7 @@ impl Host {
             }
             Request::Reload { log: true }
             | Request::Configured(_)
+            | Request::RewriteConfig { .. }
             | Request::LoadUsers
             | Request::SaveUsers
             | Request::Note(_)

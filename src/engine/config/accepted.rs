@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::setting::parse_memory;
-use super::{Changes, Config, Parameter};
+use super::{Changes, Config, Parameter, Style};
 use crate::base::number;
 
 /// The values of accepted parameters that are not the default, by name.
@@ -48,6 +48,7 @@ macro_rules! accepted {
             doc: $doc,
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: matches!($check, Words | Only(..)),
+            style: $check.style(),
             set: |config, text| accept(config, $name, $check, text),
             get: |config| config.accepted.get($name).map_or($default, |value| value).to_string(),
         },)*)*];
@@ -92,8 +93,6 @@ accepted! {
         "proc-title-template": Text => "{title} {listen-addr} {server-mode}";
         "server_cpulist": Text => "", AtStart;
         "set-proc-title": YesNo => "yes", AtStart;
-        "shutdown-on-sigint": Only(&["default"], "signals save as SHUTDOWN does") => "default";
-        "shutdown-on-sigterm": Only(&["default"], "signals save as SHUTDOWN does") => "default";
         "shutdown-timeout": Int(0, INT) => "10";
         "socket-mark-id": Int(0, 4294967295) => "0", AtStart;
         "supervised": Only(&["no", "auto"], "the server does not notify a supervisor") => "no", AtStart;
@@ -173,6 +172,15 @@ fn accept(config: &mut Config, name: &'static str, check: Check, text: &str) -> 
 }
 
 impl Check {
+    const fn style(self) -> Style {
+        match self {
+            YesNo | Int(..) | OneOf(_) => Style::Plain,
+            Bytes => Style::Bytes,
+            Text => Style::Quoted,
+            Words | Only(..) => Style::Words,
+        }
+    }
+
     /// Returns the value as CONFIG GET shows it; says what is wrong with it otherwise.
     fn read(self, text: &str) -> Result<String, String> {
         let word = text.to_ascii_lowercase();

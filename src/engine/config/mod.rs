@@ -3,20 +3,25 @@
 //! redis.conf files, command lines, CONFIG and INFO all go through [`all`]; code reads the fields of [`Config`].
 
 mod accepted;
+mod rewrite;
 mod setting;
 
 pub use accepted::{ACCEPTED, Accepted, HIDDEN};
 pub use setting::parse_memory;
 pub use setting::{
     Address, AppendFsync, AuthClients, ClientLimits, EvictionPolicy, LogLevel, Memory, NewUsersChannels,
-    Octal, OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Share, Words,
-    show_percent,
+    Octal, OutputLimit, Percentiles, Permission, Ranged, SavePoint, SavePoints, Setting, Share,
+    ShutdownOptions, Words, show_percent,
 };
 
+use super::Engine;
+use super::request::Changed;
+use super::shared::Shared;
+use crate::base::time::Time;
 use crate::data::Limits;
 use crate::data::limits::Small;
 use crate::data::table::HashKey;
-use crate::keyspace::Classes;
+use crate::keyspace::{Classes, Db};
 
 /// One parameter.
 pub struct Parameter {
@@ -31,9 +36,26 @@ pub struct Parameter {
     pub changes: Changes,
     /// Whether a line of a redis.conf may give it several values.
     pub many: bool,
+    pub style: Style,
     /// Reads a value into the configuration; says what is wrong with it otherwise.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
     pub get: fn(&Config) -> String,
+}
+
+/// How a line of a redis.conf shows a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Style {
+    Plain,
+    /// In quotes.
+    Quoted,
+    /// Any number of words; none are a pair of quotes.
+    Words,
+    /// With a unit.
+    Bytes,
+    /// A line for every two words.
+    Pairs,
+    /// A line for every class of clients.
+    Classes,
 }
 
 /// When a parameter may be changed.
@@ -60,6 +82,8 @@ macro_rules! parameters {
             $($(#[doc = $doc])+ pub $field: $type,)*
             /// The users that lines of a redis.conf define: what follows `user`, with single blanks.
             pub users: Vec<String>,
+            /// Commands that have another name, by the one they are declared with; an empty one is none.
+            pub renamed: Vec<(String, String)>,
             /// The values of parameters without effect.
             pub accepted: Accepted,
         }
@@ -69,6 +93,7 @@ macro_rules! parameters {
                 Self {
                     $($field: <$type as Setting>::initial($default),)*
                     users: vec![],
+                    renamed: vec![],
                     accepted: Accepted::new(),
                 }
             }
@@ -83,6 +108,7 @@ macro_rules! parameters {
             doc: concat!($($doc,)+),
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: <$type as Setting>::MANY,
+            style: <$type as Setting>::STYLE,
             set: |config, text| config.$field.change(text),
             get: |config| config.$field.render(),
         },)*];
@@ -247,6 +273,10 @@ parameters! {
     logfile "logfile": String = "", AtStart;
     /// Whether to run in the background. Not supported: a service manager does it better.
     daemonize "daemonize": bool = "no", AtStart;
+    /// Whether a SIGINT saves, hurries or ends the process whatever happens, as SHUTDOWN's options say.
+    shutdown_on_sigint "shutdown-on-sigint": ShutdownOptions = "default";
+    /// The same of a SIGTERM.
+    shutdown_on_sigterm "shutdown-on-sigterm": ShutdownOptions = "default";
     /// The file that holds the process' number while it runs; empty for none.
     pidfile "pidfile": String = "", AtStart;
     /// Whether CONFIG SET may change protected parameters.
@@ -278,6 +308,30 @@ parameters! {
 /// Returns every parameter, those without effect last.
 pub fn all() -> impl Iterator<Item = &'static Parameter> {
     PARAMETERS.iter().chain(ACCEPTED)
+}
+
+/// Lets the rest of the engine follow the configuration once parameters were changed.
+pub fn take_effect(shared: &mut Shared, db: &mut Db<'_>, changed: &[Changed]) {
+    let config = &shared.config;
+    db.effects.classes = config.event_classes();
+    let keyspace = db.keyspace_mut();
+    keyspace.limits = config.limits(shared.hash_key);
+    keyspace.usage = config.usage();
+    if changed.iter().any(|changed| changed.name == "requirepass") {
+        shared.acl.set_password(config.requirepass.as_bytes());
+    }
+}
+
+impl Engine {
+    /// Takes back what CONFIG SET has changed.
+    pub fn unconfigure(&mut self, changed: &[Changed], now: Time) {
+        for Changed { name, before } in changed {
+            let parameter = Config::parameter(name).expect("its name is from the table");
+            (parameter.set)(&mut self.shared.config, before).expect("it was shown");
+        }
+        let mut db = Db::new(&mut self.keyspace, &mut self.effects, now, 0);
+        take_effect(&mut self.shared, &mut db, changed);
+    }
 }
 
 impl Config {

@@ -1,5 +1,6 @@
 //! The types of parameters: how each is read and shown.
 
+use super::Style;
 use crate::base::number;
 use crate::base::time::Time;
 use crate::engine::session::Peer;
@@ -10,6 +11,7 @@ use crate::keyspace::Classes;
 pub trait Setting: Sized {
     /// Whether a line of a redis.conf may give several values. They are read with blanks between them.
     const MANY: bool = false;
+    const STYLE: Style = Style::Plain;
     /// Reads a value; what is wrong with it otherwise, as CONFIG SET says it.
     fn parse(text: &str) -> Result<Self, String>;
     /// Reads a default.
@@ -43,6 +45,8 @@ impl Setting for bool {
 }
 
 impl Setting for String {
+    const STYLE: Style = Style::Quoted;
+
     fn parse(text: &str) -> Result<Self, String> {
         Ok(text.into())
     }
@@ -66,6 +70,7 @@ impl std::ops::Deref for Words {
 
 impl Setting for Words {
     const MANY: bool = true;
+    const STYLE: Style = Style::Words;
 
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Self(text.split_ascii_whitespace().map(String::from).collect()))
@@ -178,6 +183,8 @@ impl<const MIN: u64> Memory<MIN> {
 }
 
 impl<const MIN: u64> Setting for Memory<MIN> {
+    const STYLE: Style = Style::Bytes;
+
     fn parse(text: &str) -> Result<Self, String> {
         let bytes = parse_memory(text).ok_or("argument must be a memory value")?;
         if !(MIN..=i64::MAX as u64).contains(&bytes) {
@@ -209,6 +216,8 @@ impl Share {
 }
 
 impl Setting for Share {
+    const STYLE: Style = Style::Bytes;
+
     fn parse(text: &str) -> Result<Self, String> {
         const WRONG: &str = "argument must be a memory or percent value";
         let Some(percent) = text.strip_suffix('%') else {
@@ -377,6 +386,8 @@ words! {
 }
 
 impl Setting for Classes {
+    const STYLE: Style = Style::Quoted;
+
     fn parse(text: &str) -> Result<Self, String> {
         Classes::parse(text)
             .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_string())
@@ -384,6 +395,46 @@ impl Setting for Classes {
 
     fn render(&self) -> String {
         self.letters()
+    }
+}
+
+/// What SHUTDOWN would be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ShutdownOptions {
+    pub save: bool,
+    pub nosave: bool,
+    pub now: bool,
+    pub force: bool,
+}
+
+impl Setting for ShutdownOptions {
+    const MANY: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut options = Self::default();
+        for word in text.split(' ') {
+            match word.to_ascii_lowercase().as_str() {
+                "default" => {}
+                "save" => options.save = true,
+                "nosave" => options.nosave = true,
+                "now" => options.now = true,
+                "force" => options.force = true,
+                _ => {
+                    let words = "default, save, nosave, now, force";
+                    return Err(format!("argument(s) must be one of the following: {words}"));
+                }
+            }
+        }
+        if options.save && options.nosave {
+            return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into());
+        }
+        Ok(options)
+    }
+
+    fn render(&self) -> String {
+        let all = [(self.save, "save"), (self.nosave, "nosave"), (self.now, "now"), (self.force, "force")];
+        let set: Vec<&str> = all.into_iter().filter_map(|(set, word)| set.then_some(word)).collect();
+        if set.is_empty() { "default".into() } else { set.join(" ") }
     }
 }
 
@@ -410,6 +461,7 @@ impl SavePoints {
 
 impl Setting for SavePoints {
     const MANY: bool = true;
+    const STYLE: Style = Style::Pairs;
 
     fn parse(text: &str) -> Result<Self, String> {
         let numbers: Option<Vec<u64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
@@ -474,6 +526,7 @@ impl ClientLimits {
 
 impl Setting for ClientLimits {
     const MANY: bool = true;
+    const STYLE: Style = Style::Classes;
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut limits = Self::default();

@@ -77,7 +77,14 @@ impl Server {
             Request::Note(text) => self.log.notice(format_args!("{text}")),
             Request::Connect { host, port } => self.connect_to(id, host, port, now),
             Request::Replaced => self.files.replaced(&mut self.store, now),
-            Request::Configured(name) => self.configured(name, now),
+            Request::Configured(changed) => {
+                let answer = answer_of(self.configured(&changed, now));
+                self.store.answer(id, answer, now);
+            }
+            Request::RewriteConfig { whole } => {
+                let answer = answer_of(self.rewrite_config(whole));
+                self.store.answer(id, answer, now);
+            }
             Request::Sleep { until } => {
                 self.clock.sleep_until(until);
                 self.store.answer(id, Answer::Done, self.clock.now());
@@ -216,16 +223,23 @@ impl Server {
         Ok(())
     }
 
-    fn add_listener(&mut self, mut listener: Listener) -> Result<(), String> {
+    pub(super) fn add_listener(&mut self, mut listener: Listener) -> Result<(), String> {
         let token = Token(self.listeners.len());
         listener.register(self.poll.registry(), token).map_err(|error| error.to_string())?;
         self.listeners.push(listener);
         Ok(())
     }
 
-    pub(super) fn shut_down_by_signal(&mut self, now: Time) {
+    pub(super) fn shut_down_by_signal(&mut self, signal: &str, now: Time) {
         self.log.warning(format_args!("User requested shutdown..."));
-        if !self.shut_down(Save::Configured, false, now) {
+        let config = &self.store.engine().shared().config;
+        let options = if signal == "SIGINT" { config.shutdown_on_sigint } else { config.shutdown_on_sigterm };
+        let save = match (options.save, options.nosave) {
+            (true, _) => Save::Yes,
+            (_, true) => Save::No,
+            (false, false) => Save::Configured,
+        };
+        if !self.shut_down(save, options.force, now) {
             self.log.warning(format_args!(
                 "Errors trying to shut down the server, check the logs for more information"
             ));
@@ -260,42 +274,6 @@ impl Server {
         self.log.warning(format_args!("Redlet is now ready to exit, bye bye..."));
         self.stopped = true;
         true
-    }
-
-    /// Follows a change of a parameter by CONFIG SET.
-    fn configured(&mut self, name: &str, now: Time) {
-        let config = &self.store.engine().shared().config;
-        match name {
-            "loglevel" => self.log.set_level(config.loglevel),
-            "appendonly" => self.files.append_only(&mut self.store, now),
-            "aof-disable-auto-gc" => self.files.remove_old(&mut self.store),
-            "port" | "bind" => self.listen_anew(),
-            _ => {}
-        }
-    }
-
-    /// Listens on other addresses or another port.
-    fn listen_anew(&mut self) {
-        let config = &self.store.engine().shared().config;
-        let port = config.port.get() as u16;
-        let mut sockets = listen::bind_tcp(port, config, &self.log);
-        self.listeners.retain(Listener::is_unix);
-        if sockets.is_err() {
-            // Now that the old sockets are closed, the new ones can't be in their way.
-            sockets = listen::bind_tcp(port, config, &self.log);
-        }
-        let mut listeners = std::mem::take(&mut self.listeners);
-        match sockets {
-            Ok(sockets) => listeners.extend(sockets.into_iter().map(Listener::tcp)),
-            Err(_) => self.log.warning(format_args!("Failed listening on port {port} (TCP)")),
-        }
-        for mut listener in listeners {
-            // One that is registered already gets the token of its new place.
-            let _ = listener.deregister(self.poll.registry());
-            if let Err(error) = self.add_listener(listener) {
-                self.log.warning(format_args!("Failed listening: {error}"));
-            }
-        }
     }
 
     /// Closes every connection; those of the web thread are told why.

@@ -13,19 +13,27 @@ const OWN_FILES: u64 = 32;
 
 /// Asks the system for as many files as `maxclients` and our own take. Tells if there are fewer.
 pub fn allow_connections(config: &Config, log: &Log) {
+    if let Err(possible) = reserve_connections(config) {
+        log.warning(format_args!(
+            "The system allows {possible} clients, and maxclients asks for {}: those beyond that will not be \
+             accepted. Raise 'ulimit -n'.",
+            config.maxclients.get()
+        ));
+    }
+}
+
+/// Asks the system for as many files as `maxclients` and our own take. Returns for how many clients there are enough if
+/// there are fewer.
+pub fn reserve_connections(config: &Config) -> Result<(), u64> {
     let wanted = config.maxclients.get() as u64 + OWN_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= wanted) {
-        return;
+        return Ok(());
     }
     let possible = maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let result = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum });
-    if result.is_err() || possible < wanted {
-        log.warning(format_args!(
-            "The system allows {possible} open files, and maxclients asks for {wanted}: \
-             clients beyond that will not be accepted. Raise 'ulimit -n'."
-        ));
-    }
+    let got = if result.is_ok() { possible } else { current.unwrap_or(possible) };
+    if got < wanted { Err(got.saturating_sub(OWN_FILES)) } else { Ok(()) }
 }
 
 /// Tells what does not change while the server runs.
@@ -41,6 +49,7 @@ pub fn tell_once(shared: &mut Shared) {
     shared.host.multiplexing_api = if std::env::consts::OS == "linux" { "epoll" } else { "kqueue" };
     shared.host.allocator = "libc";
     shared.host.connects = true;
+    shared.host.may_fail = &["bind", "maxclients", "port"];
     shared.host.gauge = Some(memory::used);
     shared.host.startup_memory = memory::used();
     shared.host.set_used_memory(memory::used());

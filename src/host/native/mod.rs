@@ -4,6 +4,7 @@ mod bell;
 mod bridge;
 mod check;
 mod clock;
+mod configure;
 mod connection;
 mod duties;
 mod facts;

@@ -10,6 +10,7 @@ use crate::commands::ALL;
 use crate::engine::Config;
 use crate::engine::acl::Acl;
 use crate::engine::config::Parameter;
+use crate::engine::monitor::quote;
 use crate::engine::table::Table;
 use crate::resp::split_line;
 
@@ -84,7 +85,7 @@ pub fn read_command_line(words: &[String]) -> Asked {
                 wants_value = false;
             }
         } else {
-            sources.options.push_str(&quoted(word));
+            quote(&mut sources.options, word.as_bytes());
             sources.options.push(' ');
             wants_value = false;
         }
@@ -114,23 +115,6 @@ fn is_one_word(option: &str) -> bool {
     split_line(option.as_bytes()).is_some_and(|words| words.len() == 1)
 }
 
-/// Quotes a word so that a redis.conf's reader finds it as it was.
-pub fn quoted(word: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in word.bytes() {
-        match byte {
-            b'\\' | b'"' => quoted.extend(['\\', byte as char]),
-            b'\n' => quoted.push_str("\\n"),
-            b'\r' => quoted.push_str("\\r"),
-            b'\t' => quoted.push_str("\\t"),
-            b' '..=b'~' => quoted.push(byte as char),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 /// Reads the whole configuration.
 pub fn read_sources(sources: &Sources) -> Result<Config, Failure> {
     let mut text = sources.file.as_deref().map(read_file).transpose()?.unwrap_or_default();
@@ -142,7 +126,7 @@ pub fn read_sources(sources: &Sources) -> Result<Config, Failure> {
     }
     // Lines are numbered as redis-server numbers them: options come after a line of their own.
     text.push_str(&sources.options);
-    let mut reader = Reader::default();
+    let mut reader = Reader::new();
     reader.read(&text)?;
     Ok(reader.config)
 }
@@ -165,14 +149,29 @@ pub fn plain(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-#[derive(Default)]
+/// Parameters whose lines may have no value at all.
+const MAY_BE_EMPTY: &[&str] = &[
+    "bind",
+    "client-output-buffer-limit",
+    "latency-tracking-info-percentiles",
+    "save",
+    "shutdown-on-sigint",
+    "shutdown-on-sigterm",
+];
+
 struct Reader {
     config: Config,
+    /// What is checked that names commands.
+    table: Table,
     /// Parameters whose every line adds to the others, once the defaults are gone.
     added_to: BTreeSet<&'static str>,
 }
 
 impl Reader {
+    fn new() -> Self {
+        Self { config: Config::default(), table: Table::new(ALL), added_to: BTreeSet::new() }
+    }
+
     fn read(&mut self, text: &str) -> Result<(), Failure> {
         for (i, line) in text.split('\n').enumerate() {
             let line = line.trim_matches([' ', '\t', '\r']);
@@ -194,10 +193,19 @@ impl Reader {
                 self.define_user(&values.join(" ")).map_err(wrong)?;
                 continue;
             }
+            if name.eq_ignore_ascii_case("rename-command")
+                && let [name, new] = values
+            {
+                self.table.rename(name, new).map_err(|why| wrong(why.into()))?;
+                self.config.renamed.push((name.to_string(), new.to_string()));
+                continue;
+            }
             let Some(parameter) = Config::parameter(name) else {
                 return Err(wrong("Bad directive or wrong number of arguments".into()));
             };
-            if values.is_empty() || values.len() > 1 && !parameter.many {
+            if values.is_empty() && !MAY_BE_EMPTY.contains(&parameter.name)
+                || values.len() > 1 && !parameter.many
+            {
                 return Err(wrong("wrong number of arguments".into()));
             }
             self.set(parameter, &values.join(" ")).map_err(wrong)?;
@@ -206,7 +214,7 @@ impl Reader {
     }
 
     fn define_user(&mut self, line: &str) -> Result<(), String> {
-        Acl::check_line(&self.config, &Table::new(ALL), line)?;
+        Acl::check_line(&self.config, &self.table, line)?;
         self.config.users.push(line.to_owned());
         Ok(())
     }
@@ -238,7 +246,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Config, Failure> {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new();
         reader.read(text).map(|()| reader.config)
     }
 

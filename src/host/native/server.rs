@@ -87,6 +87,9 @@ impl Server {
         let mut store = Store::new(config, u128::from_le_bytes(seed));
         let shared = store.engine_mut().shared_mut();
         facts::tell_once(shared);
+        for (name, new) in &shared.config.renamed {
+            shared.table.rename(name, new)?;
+        }
         if !test_clock {
             shared.measure = Measure::new(Some(clock::nanoseconds));
         }
@@ -231,7 +234,7 @@ impl Server {
     fn stop_if_told(&mut self, now: Time) {
         if let Some(signal) = self.signals.as_mut().and_then(Signals::take) {
             self.log.warning(format_args!("Received {signal} scheduling shutdown..."));
-            self.shut_down_by_signal(now);
+            self.shut_down_by_signal(signal, now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::plain;
 use super::server::Server;
@@ -38,7 +38,7 @@ impl Server {
     pub(super) fn save_users(&mut self) -> Result<(), String> {
         let engine = self.store.engine();
         let file = path(&engine.shared().config);
-        write(file, &engine.users_as_text()).map_err(|error| {
+        replace(&file, &engine.users_as_text()).map_err(|error| {
             self.log.warning(format_args!("Saving the ACL file failed: {}", plain(&error)));
             "There was an error trying to save the ACLs. Please check the server logs for more information"
                 .into()
@@ -50,10 +50,23 @@ fn path(config: &Config) -> PathBuf {
     PathBuf::from(&config.dir).join(&config.aclfile)
 }
 
-fn write(path: PathBuf, text: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension(format!("tmp-{}", std::process::id()));
-    let mut file = File::create(&beside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(beside, path)
+/// Puts a file in the place of another, or where there was none, once all of it is on the disk.
+pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".tmp-{}", std::process::id()));
+    let written = File::create(&name).and_then(|mut file| {
+        // Who could not read the old one, because of the passwords in it, can't read this one.
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        file.write_all(text)?;
+        file.sync_all()?;
+        fs::rename(&name, path)
+    });
+    if written.is_err() {
+        // What is left of it is of no use to anybody.
+        let _ = fs::remove_file(&name);
+    }
+    written?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }

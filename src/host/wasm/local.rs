@@ -361,14 +361,16 @@ impl Local {
             Request::Close(session) => self.happen(Kind::Close, session),
             Request::Resume(session) => self.happen(Kind::Resume, session),
             Request::Shutdown { .. } => self.happened.push_back((Kind::Shutdown, 0, Vec::new())),
-            Request::Configured(parameter) => self.configured(parameter, now),
+            Request::Configured(changed) => {
+                changed.iter().for_each(|changed| self.configured(changed.name, now));
+            }
             Request::Sleep { until } => {
                 sleep(until.micros_since(now));
                 self.store.answer(id, Answer::Done, until);
                 self.collect(SessionId::default());
             }
             // A page has nobody who reads a log; its own code can't send what is warned of.
-            Request::LoadUsers | Request::SaveUsers => {
+            Request::LoadUsers | Request::SaveUsers | Request::RewriteConfig { .. } => {
                 let text = "ERR There are no files here".to_string();
                 self.store.answer(id, Answer::Failed(text), now);
             }

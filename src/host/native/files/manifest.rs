@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::host::native::options::quoted as quote;
+use crate::engine::monitor::quote;
 use crate::resp::split_line;
 
 /// One file.
@@ -88,7 +88,12 @@ impl Manifest {
         let mut text = String::new();
         let mut line = |part: &Part, kind: &str| {
             let quoted = part.name.contains(|c: char| c.is_ascii_whitespace() || "\"'\\".contains(c));
-            let name = if quoted { quote(&part.name) } else { part.name.clone() };
+            let mut name = String::new();
+            if quoted {
+                quote(&mut name, part.name.as_bytes())
+            } else {
+                name.push_str(&part.name)
+            }
             text.push_str(&format!("file {name} seq {} type {kind}\n", part.number));
         };
         self.base.iter().for_each(|part| line(part, "b"));
