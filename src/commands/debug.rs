@@ -4,6 +4,7 @@ use crate::base::number;
 use crate::command;
 use crate::data::entry::{Entry, NewValue, ValueRef};
 use crate::engine::config::parse_memory;
+use crate::engine::output::ReplyBuffers;
 use crate::engine::session::Turn;
 use crate::engine::shared::random_id;
 use crate::engine::{Call, Family, Request};
@@ -128,7 +129,7 @@ const HELP: &[(&str, &str)] = &[
     ("QUICKLIST-PACKED-THRESHOLD size", "Makes no difference here: long elements have chunks of their own."),
     ("RELOAD", "Takes a snapshot and loads it."),
     ("REPLICATE call...", "Logs a call, and tells replicas of it, without running it."),
-    ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Makes no difference here."),
+    ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Says when reply buffers become smaller."),
     ("SET-ACTIVE-EXPIRE 0|1", "Lets keys past their deadline be until they are asked for."),
     ("SLEEP seconds", "Holds the server up."),
 ];
@@ -186,14 +187,20 @@ fn packed_threshold(call: &mut Call<'_>) -> Result {
     Ok(())
 }
 
-/// Checks what redis-server does with its reply buffers; ours are as large as what is in them.
+/// Says when reply buffers become smaller.
 fn reply_buffer(call: &mut Call<'_>) -> Result {
-    if call.args.is(2, "RESIZING") {
-        call.args.int(3)?;
-    } else if !call.args.is(2, "PEAK-RESET-TIME") {
+    let args = call.args;
+    let buffers = &mut call.shared.reply_buffers;
+    if args.is(2, "RESIZING") {
+        buffers.resizing = args.int(3)? != 0;
+    } else if !args.is(2, "PEAK-RESET-TIME") {
         return Err(wrong_subcommand(call));
-    } else if !call.args.is(3, "NEVER") && !call.args.is(3, "RESET") {
-        call.args.int(3)?;
+    } else if args.is(3, "NEVER") {
+        buffers.peak_ms = None;
+    } else if args.is(3, "RESET") {
+        buffers.peak_ms = ReplyBuffers::default().peak_ms;
+    } else {
+        buffers.peak_ms = u64::try_from(args.int(3)?).ok();
     }
     call.reply.ok();
     Ok(())

@@ -143,6 +143,16 @@ impl Draw {
     }
 }
 
+/// Draws `n` elements that may come more than once, so many at a time, for as long as the reply is of use.
+pub(super) fn draw_in_turns(reply: &mut Reply<'_>, n: usize, mut draw: impl FnMut(&mut Reply<'_>, usize)) {
+    let mut left = n;
+    while left > 0 && !reply.is_full() {
+        let turn = left.min(1024);
+        draw(reply, turn);
+        left -= turn;
+    }
+}
+
 /// Begins the array of `count` elements, each with its value or without.
 pub(super) fn begin_elements(reply: &mut Reply<'_>, count: usize, with_values: bool) {
     let flat = with_values && reply.protocol() == Protocol::Resp2;

@@ -9,7 +9,7 @@ use crate::keyspace::Event;
 use crate::resp::{Error, Reply, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, begin_element, begin_elements, scan_in};
+use super::elements::{Draw, begin_element, begin_elements, draw_in_turns, scan_in};
 
 pub const HASH: Family = Family {
     name: "hash",
@@ -495,21 +495,25 @@ command! {
 fn hrandfield(call: &mut Call<'_>) -> Result {
     let draw = Draw::read(call.args, "WITHVALUES")?;
     let hash = call.db.read::<Hash>(call.args.at(1))?;
-    let random = &mut call.shared.random;
+    let (random, reply) = (&mut call.shared.random, &mut call.reply);
     match (hash, draw) {
-        (None, None) => call.reply.null(),
-        (None, Some(_)) => call.reply.array(0),
-        (Some(hash), None) => hash.draw(1, random, |pair| call.reply.bulk(&pair.field())),
+        (None, None) => reply.null(),
+        (None, Some(_)) => reply.array(0),
+        (Some(hash), None) => hash.draw(1, random, |pair| reply.bulk(&pair.field())),
         (Some(hash), Some(draw)) => {
             let n = draw.of(hash.len());
-            begin_elements(&mut call.reply, n, draw.with_values);
-            let show = |pair: Pair<'_>| {
-                begin_element(&mut call.reply, &pair.field(), draw.with_values);
+            begin_elements(reply, n, draw.with_values);
+            let show = |reply: &mut Reply<'_>, pair: Pair<'_>| {
+                begin_element(reply, &pair.field(), draw.with_values);
                 if draw.with_values {
-                    call.reply.bulk(&pair.value());
+                    reply.bulk(&pair.value());
                 }
             };
-            if draw.repeats { hash.draw(n, random, show) } else { hash.sample(n, random, show) }
+            if draw.repeats {
+                draw_in_turns(reply, n, |reply, n| hash.draw(n, random, |pair| show(reply, pair)));
+            } else {
+                hash.sample(n, random, |pair| show(reply, pair));
+            }
         }
     }
     Ok(())

@@ -374,6 +374,9 @@ fn keys(call: &mut Call<'_>) -> Result {
     let mark = call.reply.mark();
     let mut count = 0;
     call.db.scan(0, usize::MAX, |entry| {
+        if call.reply.is_full() {
+            return;
+        }
         if pattern == b"*" || glob::matches(pattern, entry.key(), Case::Exact) {
             call.reply.bulk(entry.key());
             count += 1;

@@ -10,7 +10,7 @@ use crate::keyspace::Event;
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, scan_in};
+use super::elements::{Draw, draw_in_turns, scan_in};
 
 pub const SET_FAMILY: Family = Family {
     name: "set",
@@ -311,16 +311,19 @@ fn srandmember(call: &mut Call<'_>) -> Result {
     }
     let draw = Draw::read(call.args, "")?;
     let set = call.db.read::<Set>(call.args.at(1))?;
-    let random = &mut call.shared.random;
+    let (random, reply) = (&mut call.shared.random, &mut call.reply);
     match (set, draw) {
-        (None, None) => call.reply.null(),
-        (None, Some(_)) => call.reply.array(0),
-        (Some(set), None) => set.draw(1, random, |member| call.reply.bulk(member)),
+        (None, None) => reply.null(),
+        (None, Some(_)) => reply.array(0),
+        (Some(set), None) => set.draw(1, random, |member| reply.bulk(member)),
         (Some(set), Some(draw)) => {
             let n = draw.of(set.len());
-            call.reply.array(n);
-            let show = |member: &[u8]| call.reply.bulk(member);
-            if draw.repeats { set.draw(n, random, show) } else { set.sample(n, random, show) }
+            reply.array(n);
+            if draw.repeats {
+                draw_in_turns(reply, n, |reply, n| set.draw(n, random, |member| reply.bulk(member)));
+            } else {
+                set.sample(n, random, |member| reply.bulk(member));
+            }
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::keyspace::Event;
 use crate::resp::{Args, Error, Options, Reply, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, begin_element, begin_elements, scan_in};
+use super::elements::{Draw, begin_element, begin_elements, draw_in_turns, scan_in};
 use super::list::{Wanted, count, first_of};
 
 pub const SORTED_SET: Family = Family {
@@ -606,17 +606,19 @@ fn zrandmember(call: &mut Call<'_>) -> Result {
 fn write_random(reply: &mut Reply<'_>, set: &SortedSet, draw: &Draw, random: &mut Random) {
     let (n, len) = (draw.of(set.len()), set.len());
     begin_elements(reply, n, draw.with_values);
-    let mut write = |rank: usize| {
+    let write = |reply: &mut Reply<'_>, rank: usize| {
         let (member, score) = set.nth(rank).expect("the rank is below the length");
         write_member(reply, &member, draw.with_values.then_some(score));
     };
     if draw.repeats {
-        (0..n).for_each(|_| write(random.below(len as u64) as usize));
+        draw_in_turns(reply, n, |reply, n| {
+            (0..n).for_each(|_| write(reply, random.below(len as u64) as usize));
+        });
     } else if n == len {
         // All of them come the last one first, as in Redis.
-        (0..len).rev().for_each(write);
+        (0..len).rev().for_each(|rank| write(reply, rank));
     } else {
-        distinct(n, len, random).into_iter().for_each(write);
+        distinct(n, len, random).into_iter().for_each(|rank| write(reply, rank));
     }
 }
 

@@ -34,7 +34,7 @@ impl Engine {
             return 0;
         }
         let mut parser = std::mem::take(&mut client.parser);
-        let (mut at, mut announced) = (0, 0);
+        let (mut at, mut announced, mut parsed) = (0, 0, 0);
         client.session.active = now;
         self.shared.measure.begin();
         while client.session.waiting.is_none() && !client.session.closing {
@@ -65,6 +65,7 @@ impl Engine {
                         }
                     }
                     self.run(&mut client, args, now);
+                    self.shared.limit_output(&mut client, now);
                     if self.shared.busy.is_none() && (!self.effects.is_settled() || self.has_postponed()) {
                         self.shared.clients.check_in(client);
                         self.settle(now);
@@ -77,6 +78,7 @@ impl Engine {
                 }
                 Ok(Parsed::Partial) => {
                     announced = parser.announced(input, at);
+                    parsed = parser.parsed(input, at);
                     parser.rebase(at);
                     let limit = self.shared.config.client_query_buffer_limit.get();
                     if (input.len() - at) as u64 > limit && !client.session.primary {
@@ -100,6 +102,7 @@ impl Engine {
         client.session.received += at as u64;
         client.session.unread = input.len() - at;
         client.session.announced = announced;
+        client.session.parsed = parsed;
         client.parser = parser;
         self.shared.clients.check_in(client);
         at
@@ -174,7 +177,8 @@ impl Engine {
         }
         let mut call = Call {
             args,
-            reply: Reply::new(&mut client.out, client.session.protocol),
+            reply: Reply::new(&mut client.out, client.session.protocol)
+                .within(self.shared.most_output(&client.session)),
             db: Db::new(&mut self.keyspace, &mut self.effects, now, client.session.db),
             session: &mut client.session,
             shared: &mut self.shared,

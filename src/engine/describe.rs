@@ -4,13 +4,10 @@ use super::call::Call;
 use super::memory::bytes_of;
 use super::pubsub::Way;
 use super::session::Session;
-use super::shared::Shared;
+use super::shared::{FIRST_OUTPUT, Shared};
 use crate::base::bytes::Bytes;
 use crate::base::time::Time;
 use crate::resp::{Args, Protocol};
-
-/// So much output lies in the buffer that a client of Redis has from the beginning; more of it is in a list.
-const FIRST_BUFFER: usize = 16 * 1024;
 
 impl Call<'_> {
     /// Describes a client as CLIENT LIST does, in a line without its end; `output` bytes wait to be sent to it.
@@ -31,8 +28,11 @@ impl Shared {
         let multi = session.transaction.as_ref().map_or(-1, |transaction| transaction.queue.len() as i64);
         let queued: usize =
             session.transaction.iter().flat_map(|t| &t.queue).map(|args| args.heap_bytes()).sum();
-        let args = session.waiting.as_ref().map_or(args, |waiting| arg_bytes(waiting.args.as_args()));
-        let (first, list) = if output > FIRST_BUFFER { (0, output) } else { (output, 0) };
+        let arguments = session.waiting.as_ref().map_or(args, |waiting| arg_bytes(waiting.args.as_args()));
+        let waiting = output.saturating_sub(session.output.sent);
+        let (first, list) = if waiting > FIRST_OUTPUT { (0, waiting) } else { (waiting, 0) };
+        let buffer = |bytes: usize| bytes.min(FIRST_OUTPUT);
+        let args = arguments + session.parsed;
         let redirect = match &session.tracking {
             Some(tracking) => tracking.redirect.map_or(0, |id| id.0 as i64),
             None => -1,
@@ -40,7 +40,7 @@ impl Shared {
         let command = session.last_command.unwrap_or("NULL").to_ascii_lowercase().replace(' ', "|");
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
-             qbuf={} qbuf-free=0 argv-mem={args} multi-mem={queued} rbs={FIRST_BUFFER} rbp={FIRST_BUFFER} obl={first} \
+             qbuf={} qbuf-free=0 argv-mem={args} multi-mem={queued} rbs={} rbp={} obl={first} \
              oll={} omem={list} tot-mem={} events={} cmd={command} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
             session.id.0,
             session.peer.address,
@@ -54,10 +54,12 @@ impl Shared {
             session.subscriptions.of(Way::Channel).len(),
             session.subscriptions.of(Way::Pattern).len(),
             session.subscriptions.of(Way::Shard).len(),
-            session.unread(),
+            session.unread() - session.parsed.min(session.unread()),
+            buffer(session.output.capacity),
+            buffer(session.output.peak),
             u8::from(list > 0),
-            bytes_of(session, output) + args,
-            if output > 0 { "rw" } else { "r" },
+            bytes_of(session, output.max(session.output.capacity)) + arguments,
+            if waiting > 0 { "rw" } else { "r" },
             text(&self.acl.user(session.user).name),
             if session.protocol == Protocol::Resp3 { 3 } else { 2 },
             text(&session.lib_name),

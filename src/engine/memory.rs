@@ -1,5 +1,6 @@
 //! What is done when memory is short: keys are evicted, commands refused, clients disconnected.
 
+use crate::base::bytes::Bytes;
 use crate::base::sort;
 use crate::base::time::Time;
 use crate::keyspace::{Db, Order, Policy, Usage};
@@ -118,11 +119,14 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
     let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
     let waiting = session.waiting.as_ref().map_or(0, |waiting| waiting.args.heap_bytes());
     let listens = session.subscriptions.heap_bytes();
+    let prefixes = session.tracking.iter().flat_map(|tracking| &tracking.prefixes);
     size_of::<Client>()
         + output
         + session.unread().max(session.announced)
         + waiting
         + listens
+        // Each is also in the index of who hears of what.
+        + prefixes.map(|prefix| 2 * (prefix.len() + size_of::<Bytes>()) + 48).sum::<usize>()
         + session.watched.iter().map(|watched| watched.key.len() + 48).sum::<usize>()
         + queued.map(|args| args.heap_bytes()).sum::<usize>()
 }
@@ -202,8 +206,7 @@ impl Engine {
             sum -= bytes as u64;
             self.shared.measure.evicted_clients += 1;
             if let Some(client) = self.shared.clients.get_mut(id) {
-                client.session.closing = true;
-                client.out = Vec::new();
+                client.give_up();
             }
             self.shared.requests.push(Request::Close(id));
         }

@@ -18,6 +18,7 @@ pub mod latency;
 pub mod measure;
 mod memory;
 pub mod monitor;
+pub mod output;
 pub mod pause;
 pub mod persistence;
 pub mod pubsub;
@@ -126,6 +127,7 @@ impl Engine {
             unbridled_scripts: false,
             uninterrupted: false,
             busy: None,
+            reply_buffers: output::ReplyBuffers::default(),
             cron_paused: false,
             asleep_until: None,
             started: None,
@@ -161,6 +163,8 @@ impl Engine {
             let before = client.out.len();
             send(client.session.id, &mut client.out);
             self.shared.measure.bytes_out += (before - client.out.len().min(before)) as u64;
+            let spacious = client.note_peak(before);
+            self.shared.clients.spacious |= spacious;
         }
     }
 

@@ -82,6 +82,23 @@ pub struct Session {
     pub(super) unread: usize,
     /// How long the command that has begun is going to be, as far as the client has said.
     pub(super) announced: usize,
+    /// How much of it is read.
+    pub(super) parsed: usize,
+    pub output: Output,
+}
+
+/// What is to be known of a client's output besides the bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// How much of what waits is on its way already.
+    pub sent: usize,
+    /// How large the buffer is.
+    pub(super) capacity: usize,
+    /// The most that has been in it for a while, and since when.
+    pub(super) peak: usize,
+    pub(super) peak_since: Time,
+    /// Since when there is more than the soft limit allows.
+    pub(super) over_since: Option<Time>,
 }
 
 /// A transaction being queued.
@@ -170,6 +187,8 @@ impl Session {
             received: 0,
             unread: 0,
             announced: 0,
+            parsed: 0,
+            output: Output { peak_since: now, ..Output::default() },
         }
     }
 

@@ -116,6 +116,7 @@ impl Engine {
         self.effects.put_back(touched);
         self.send_invalidations();
         self.deliver();
+        self.shared.limit_outputs(now);
     }
 
     fn changed(&mut self, db: u32, key: &[u8], actor: Option<SessionId>, ready: &mut Vec<(u32, Bytes)>) {

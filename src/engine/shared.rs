@@ -14,6 +14,7 @@ use super::host::Host;
 use super::interpreter::{Busy, Interpreter};
 use super::latency::Latency;
 use super::measure::Measure;
+use super::output::ReplyBuffers;
 use super::pause::Pause;
 use super::persistence::Persistence;
 use super::pubsub::PubSub;
@@ -63,6 +64,7 @@ pub struct Shared {
     pub uninterrupted: bool,
     /// The script that goes on in slices.
     pub busy: Option<Busy>,
+    pub reply_buffers: ReplyBuffers,
     /// DEBUG PAUSE-CRON: what is done a few times a second is left.
     pub cron_paused: bool,
     /// DEBUG SLEEP in a transaction: the unit ends when the host has slept.
@@ -115,6 +117,11 @@ pub fn random_id(random: &mut Random) -> String {
     (0..40).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect()
 }
 
+/// A buffer for output is at least so large.
+pub(super) const LEAST_OUTPUT: usize = 1024;
+/// Limits do not count so much output: in Redis it lies in a buffer that each client has, and more of it in a list.
+pub(super) const FIRST_OUTPUT: usize = 16 * 1024;
+
 /// A client: its state, and what it is to be sent.
 pub struct Client {
     pub session: Session,
@@ -132,6 +139,10 @@ pub struct Clients {
     last: u64,
     /// Who has output for the host to send.
     ready: Vec<SessionId>,
+    /// Who has so much of it that limits may matter.
+    pub(super) crowded: Vec<SessionId>,
+    /// Some have buffers that may be larger than they need.
+    pub(super) spacious: bool,
 }
 
 impl Clients {
@@ -147,7 +158,9 @@ impl Clients {
         self.last += 1;
         session.id = SessionId(self.last);
         let id = session.id;
-        let client = Client { session, out: vec![], parser: Parser::default(), ready: false };
+        let out = Vec::with_capacity(LEAST_OUTPUT);
+        session.output.capacity = out.capacity();
+        let client = Client { session, out, parser: Parser::default(), ready: false };
         self.places.push((id, Some(Box::new(client))));
         id
     }
@@ -177,6 +190,9 @@ impl Clients {
         if !client.out.is_empty() && !client.ready {
             client.ready = true;
             self.ready.push(id);
+        }
+        if client.out.len() > FIRST_OUTPUT {
+            self.crowded.push(id);
         }
         self.places[at].1 = Some(client);
     }
@@ -212,6 +228,11 @@ impl Clients {
     }
 
     /// Returns all clients but the one that speaks.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.places.iter_mut().filter_map(|(_, client)| client.as_deref_mut())
+    }
+
+    /// Returns all clients but the one that speaks.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
         self.places.iter().filter_map(|(_, client)| client.as_deref())
     }
@@ -223,6 +244,9 @@ impl Clients {
         if !client.ready {
             client.ready = true;
             self.ready.push(id);
+        }
+        if client.out.len() > FIRST_OUTPUT && self.crowded.last() != Some(&id) {
+            self.crowded.push(id);
         }
     }
 

@@ -29,6 +29,7 @@ impl Engine {
         if self.has_postponed() {
             self.run_postponed(now);
         }
+        self.shared.limit_outputs(now);
         self.make_room(now);
         self.evict_clients();
         self.tend_link(now);
@@ -44,6 +45,7 @@ impl Engine {
         self.expire(now);
         self.note_latency("expire-cycle", began, now);
         self.close_idle(now);
+        self.shared.clients.shrink_outputs(self.shared.reply_buffers, now);
         self.save_if_due(now);
         self.look_after_replicas(now);
     }
@@ -81,6 +83,7 @@ impl Engine {
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
         self.shared.excess() > 0
             || self.keyspace.has_volatile()
+            || self.shared.clients.spacious && self.shared.reply_buffers.resizing
             || saves
             || !self.shared.primary.is_empty()
             || self.shared.following.is_some()

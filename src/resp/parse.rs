@@ -45,17 +45,23 @@ impl Parser {
     /// Returns how long the command at `input[from]` is up to the end of the argument whose length was read last, after
     /// [`Parsed::Partial`]: so much its sender is going to take, at the least.
     pub fn announced(&self, input: &[u8], from: usize) -> usize {
+        self.awaited(input, from).map_or(0, |(start, len)| start.saturating_add(len))
+    }
+
+    /// Returns how much of the command at `input[from]` is read, after [`Parsed::Partial`]: arguments and headers.
+    pub fn parsed(&self, input: &[u8], from: usize) -> usize {
+        let begun = if self.missing > 0 { self.at } else { 0 };
+        self.awaited(input, from).map_or(begun, |(start, _)| start)
+    }
+
+    /// Returns where the argument begins that is to come next, and how long it is, if its header is there.
+    fn awaited(&self, input: &[u8], from: usize) -> Option<(usize, usize)> {
         let at = from + self.at;
-        let len = match input.get(at) {
-            Some(b'$') if self.missing > 0 => header(input, at + 1, ""),
-            _ => Ok(None),
-        };
-        match len {
-            Ok(Some((Some(len), end))) => {
-                end.saturating_sub(from).saturating_add(usize::try_from(len).unwrap_or(0))
-            }
-            _ => 0,
+        if self.missing == 0 || input.get(at) != Some(&b'$') {
+            return None;
         }
+        let (len, end) = header(input, at + 1, "").ok()??;
+        Some((end.saturating_sub(from), usize::try_from(len?).unwrap_or(0)))
     }
 
     /// Finds the command that starts at `input[from]`.

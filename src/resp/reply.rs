@@ -22,11 +22,23 @@ pub struct Mark(usize);
 pub struct Reply<'a> {
     out: &'a mut Vec<u8>,
     protocol: Protocol,
+    /// More output than this is never sent.
+    most: usize,
 }
 
 impl<'a> Reply<'a> {
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Self { out, protocol }
+        Self { out, protocol, most: usize::MAX }
+    }
+
+    /// Says that an output of more bytes than this is never sent.
+    pub fn within(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Returns whether there is no use in writing more.
+    pub fn is_full(&self) -> bool {
+        self.out.len() > self.most
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -39,7 +51,7 @@ impl<'a> Reply<'a> {
     }
 
     pub fn reborrow(&mut self) -> Reply<'_> {
-        Reply { out: self.out, protocol: self.protocol }
+        Reply { out: self.out, protocol: self.protocol, most: self.most }
     }
 
     pub fn ok(&mut self) {

@@ -6,7 +6,6 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::bridge::Bridge;
-use crate::base::time::Time;
 
 /// A stream of bytes that never blocks.
 pub enum Link {
@@ -86,8 +85,6 @@ pub struct Connection {
     full: bool,
     /// Ends once the output is sent.
     pub closing: bool,
-    /// Since when more output waits than the soft limit allows.
-    pub over_since: Option<Time>,
 }
 
 /// What came of sending.
@@ -102,7 +99,7 @@ pub enum Sent {
 
 impl Connection {
     pub fn new(link: Link) -> Self {
-        Self { link, rest: vec![], sent: 0, full: false, closing: false, over_since: None }
+        Self { link, rest: vec![], sent: 0, full: false, closing: false }
     }
 
     /// Forgets input that the engine has taken.
@@ -118,10 +115,9 @@ impl Connection {
         std::mem::replace(&mut self.full, false)
     }
 
-    /// Returns how much of its output is still to be sent.
-    pub fn unsent(&self, out: &[u8]) -> usize {
-        // Of a client that is evicted the output is gone at once.
-        out.len().saturating_sub(self.sent)
+    /// Returns how much of its output is sent that is still there.
+    pub fn sent(&self) -> usize {
+        self.sent
     }
 
     /// Sends what it can of `out`, and takes away what is sent.
@@ -143,9 +139,7 @@ impl Connection {
         }
         self.sent = 0;
         out.clear();
-        if out.capacity() > KEPT_CAPACITY {
-            *out = Vec::new();
-        }
+        out.shrink_to(KEPT_CAPACITY);
         Sent::All
     }
 

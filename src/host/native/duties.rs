@@ -48,7 +48,7 @@ impl Server {
         for id in lost {
             self.drop_connection(id, now);
         }
-        self.check_outputs(now);
+        self.tell_sent();
     }
 
     fn carry_out(&mut self, id: RequestId, request: Request, now: Time) {
@@ -156,38 +156,19 @@ impl Server {
         }
         self.looked_after = Stopwatch::start();
         self.files.look_after(&mut self.store, now);
-        self.check_outputs(now);
         facts::tell(self.store.engine_mut().shared_mut());
     }
 
-    /// Drops clients that leave more output waiting than they may.
-    fn check_outputs(&mut self, now: Time) {
-        if self.crowded.is_empty() {
-            return;
-        }
-        let mut crowded = std::mem::take(&mut self.crowded);
-        crowded.sort_unstable();
-        crowded.dedup();
-        crowded.retain(|id| {
-            let shared = self.store.engine().shared();
-            let (Some(connection), Some(client)) = (self.connections.get_mut(id), shared.clients.get(*id))
-            else {
-                return false;
-            };
-            let unsent = connection.unsent(&client.out);
-            let limit = shared.config.client_output_buffer_limit.of(&client.session);
-            let over = limit.is_exceeded(unsent as u64, &mut connection.over_since, now);
-            if over {
-                self.log.warning(format_args!(
-                    "Client id={} addr={} closed for overcoming of output buffer limits.",
-                    id.0, client.session.peer.address
-                ));
-                self.store.engine_mut().shared_mut().measure.output_buffer_disconnections += 1;
-                self.drop_connection(*id, now);
-            }
-            !over && unsent > 0
+    /// Tells the engine how much of their output those have been sent who have not been sent all of it.
+    fn tell_sent(&mut self) {
+        let (connections, store) = (&self.connections, &mut self.store);
+        self.crowded.sort_unstable();
+        self.crowded.dedup();
+        self.crowded.retain(|id| {
+            let Some(connection) = connections.get(id) else { return false };
+            store.engine_mut().note_sent(*id, connection.sent());
+            store.output(*id).is_some_and(|out| !out.is_empty())
         });
-        self.crowded.append(&mut crowded);
     }
 
     // Starting and stopping -------------------------------------------------------------------------------------
