@@ -167,6 +167,7 @@ impl Store {
     pub fn tick(&mut self, now: Time) {
         self.now = now;
         self.engine.tick(now);
+        self.drop_left_over();
         self.step_sync();
     }
 

@@ -92,7 +92,10 @@ fn configure(call: &mut Call<'_>) -> Result {
         } else if is("RDB-ONLY") {
             let only = call.args.int(i + 1)? != 0;
             call.shared.primary.introduce(session, now, |link| link.want_snapshot_only(only));
-        } else if !is("CAPA") && !is("IP-ADDRESS") && !is("VERSION") {
+        } else if is("IP-ADDRESS") {
+            let address = String::from_utf8_lossy(call.args.at(i + 1)).into_owned();
+            call.shared.primary.introduce(session, now, |link| link.address = address);
+        } else if !is("CAPA") && !is("VERSION") {
             let option = String::from_utf8_lossy(call.args.at(i));
             return Err(Error::said(format!("ERR Unrecognized REPLCONF option: {option}")));
         }
@@ -141,7 +144,7 @@ fn role(call: &mut Call<'_>) -> Result {
     call.reply.array(online().count());
     for link in online() {
         let client = call.shared.clients.get(link.session);
-        let address = client.map_or("", |client| client.session.peer.host());
+        let address = link.address_or(client.map_or("", |client| client.session.peer.host()));
         call.reply.array(3);
         call.reply.bulk(address.as_bytes());
         call.reply.bulk_int(link.port.into());

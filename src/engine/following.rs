@@ -248,6 +248,8 @@ impl Engine {
             }
             self.effects.all(db, Happening::Flushed);
         }
+        // Save points count it as that many changes.
+        self.effects.count(keyspace.len().max(1) as u64);
         self.keyspace.replace_with(keyspace);
         for db in 0..self.keyspace.databases() as u32 {
             for key in self.shared.waits.keys_of(db) {

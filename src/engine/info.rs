@@ -322,7 +322,7 @@ fn replication(text: &mut String, source: &Source<'_>) {
     }
     for (i, link) in primary.followers().enumerate() {
         let client = shared.clients.get(link.session);
-        let host = client.map_or("", |client| client.session.peer.host());
+        let host = link.address_or(client.map_or("", |client| client.session.peer.host()));
         let (port, state, offset) = (link.port, link.state(), link.acknowledged());
         let lag = link.lag_seconds(source.now);
         line(text, &format!("slave{i}:ip={host},port={port},state={state},offset={offset},lag={lag}"));

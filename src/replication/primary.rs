@@ -25,6 +25,8 @@ pub struct Link {
     stage: Stage,
     /// The port that the replica says it listens on itself.
     pub port: u16,
+    /// The address that it says others reach it at; empty for the one that it connects from.
+    pub address: String,
     /// It is named the history and the place in it before the snapshot: PSYNC.
     named: bool,
     /// It wants the snapshot alone.
@@ -72,6 +74,7 @@ impl Primary {
                 session,
                 stage: Stage::Greeted,
                 port: 0,
+                address: String::new(),
                 named: false,
                 snapshot_only: false,
                 acknowledged: 0,
@@ -251,6 +254,11 @@ impl Link {
 
     pub fn is_online(&self) -> bool {
         matches!(self.stage, Stage::Online)
+    }
+
+    /// Returns the address that it says others reach it at, or another if it says none.
+    pub fn address_or<'a>(&'a self, other: &'a str) -> &'a str {
+        if self.address.is_empty() { other } else { &self.address }
     }
 
     pub fn want_snapshot_only(&mut self, only: bool) {

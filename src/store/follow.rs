@@ -43,6 +43,14 @@ impl Store {
         input.len()
     }
 
+    /// Drops what has come of a snapshot whose rest won't come.
+    pub(super) fn drop_left_over(&mut self) {
+        if self.staged.is_some() {
+            let following = self.engine.shared().following.as_ref();
+            self.staged.take_if(|_| !following.is_some_and(|link| link.is_receiving()));
+        }
+    }
+
     /// Does what has to be done about something heard. An error ends the link.
     fn heed(&mut self, heard: Heard<'_>, now: Time) -> Result<(), String> {
         match heard {
