@@ -50,6 +50,13 @@ test("what is typed is answered as redis-cli would print it", { timeout: 60_000 
   await playground.ask("help llen", /LLEN key\n +summary: Returns .*\n +since: 1\.0\.0\n[^]*/);
 });
 
+test("scripts and functions run in the page", { timeout: 60_000 }, async (t) => {
+  const { playground } = await open(t);
+  await playground.ask("eval \"return redis.call('INCRBY', KEYS[1], 2) * 2\" 1 n", "(integer) 4");
+  await playground.ask("function load \"#!lua name=l\\nredis.register_function('f', function() return 'called' end)\"", '"l"');
+  await playground.ask("fcall f 0", '"called"');
+});
+
 test("the prompt shows the database and the transaction", { timeout: 60_000 }, async (t) => {
   const { playground } = await open(t);
   await playground.ask("select 1", "OK", { prompt: "redlet[1]> " });

@@ -43,6 +43,8 @@ pub fn build() -> Result<()> {
             "--log-level=warning",
         ])
         .args(["--external:*.wasm", "--loader:.woff2=file"])
+        // The package's chunks import each other for the order alone, and it says that they have no side effects.
+        .arg("--log-override:ignored-bare-import=silent")
         .arg(format!("--alias:redlet/scripting={}", target("npm/dist/scripting-browser.mjs").display()))
         .arg(format!("--outdir={}", to.display())))
 }
