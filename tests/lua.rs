@@ -1,12 +1,14 @@
 //! Scripts that a redis-server has answered, expressions made at random that it has answered, and scripts that try to
 //! escape the limits: all run by the interpreter alone, with a stand-in for `redis.call`.
 
+#[path = "lua/files.rs"]
+mod files;
+#[path = "lua/fuzz.rs"]
+mod fuzz;
 #[path = "lua/host.rs"]
 mod host;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
+use files::{abuse, answers, corpus};
 use host::{End, interpreter, run};
 
 const MEMORY: usize = 64 << 20;
@@ -64,23 +66,13 @@ fn expressions_have_the_values_of_redis() {
 
 #[test]
 fn nothing_escapes_the_limits() {
-    let mut names: Vec<PathBuf> = fs::read_dir(folder().join("abuse"))
-        .expect("the scripts")
-        .map(|entry| entry.expect("a file").path())
-        .collect();
-    names.sort();
-    for name in names {
-        let source = fs::read(&name).expect("a script");
+    for (name, source) in abuse() {
         let mut lua = interpreter(MEMORY);
         let end = match run(&mut lua, &source, BUDGET / 20, 20) {
             End::Answer(text) => text.chars().take(100).collect(),
             End::Spent => "(the budget is spent)".to_string(),
         };
-        println!(
-            "{}: {end}, {} kB",
-            name.file_name().unwrap_or_default().to_string_lossy(),
-            lua.memory() >> 10
-        );
+        println!("{name}: {end}, {} kB", lua.memory() >> 10);
         assert!(lua.memory() <= MEMORY);
         // What comes after it has all the room again.
         lua.stop();
@@ -95,42 +87,4 @@ fn answer(source: &[u8], slice: u64) -> String {
         End::Answer(text) => text,
         End::Spent => "(the budget is spent)".into(),
     }
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lua")
-}
-
-fn read(name: &str) -> Vec<u8> {
-    fs::read(folder().join(name)).expect("a file of these tests")
-}
-
-/// Returns the names and answers of a file of answers.
-fn answers(file: &str) -> Vec<(String, String)> {
-    let text = String::from_utf8(read(file)).expect("escaped");
-    let pairs = text.lines().filter_map(|line| line.split_once('\t'));
-    pairs.map(|(name, answer)| (name.into(), answer.into())).collect()
-}
-
-/// Returns the names and sources of a file of scripts.
-fn corpus(file: &str) -> Vec<(String, Vec<u8>)> {
-    let bytes = read(file);
-    let mut scripts: Vec<(String, Vec<u8>)> = vec![];
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if let Some(name) = line.strip_prefix(b"---- ") {
-            let name = name.split(|byte| *byte == b' ').next().unwrap_or_default();
-            scripts.push((String::from_utf8_lossy(name).into_owned(), vec![]));
-        } else if let Some((_, source)) = scripts.last_mut() {
-            if !source.is_empty() {
-                source.push(b'\n');
-            }
-            source.extend_from_slice(line);
-        }
-    }
-    for (_, source) in &mut scripts {
-        while source.last() == Some(&b'\n') {
-            source.pop();
-        }
-    }
-    scripts
 }

@@ -37,6 +37,7 @@ pub(super) fn with_interpreter<R>(
             "ERR this build runs no scripts: import redlet/scripting, or enable the crate's feature `scripting`",
         ));
     };
+    interpreter.limit_memory(call.shared.config.lua_memory_limit.get());
     let result = work(&mut *interpreter, call);
     call.shared.interpreter = Some(interpreter);
     result

@@ -47,6 +47,9 @@ pub struct LibraryFunction {
 
 /// A language for scripts, and what was loaded of it.
 pub trait Interpreter {
+    /// Sets how many bytes scripts may take, and libraries of functions.
+    fn limit_memory(&mut self, bytes: u64);
+
     /// Runs a script and writes its reply; or goes on with the one that the call waits for.
     fn run(&mut self, call: &mut Call<'_>, script: Script<'_>) -> Result;
 

@@ -32,13 +32,16 @@ impl<T> Default for Arena<T> {
 }
 
 impl<T: Default> Arena<T> {
+    /// Bytes a place, with those of the lists that it may be in: the free ones, and while marking the gray ones.
+    const PLACE: usize = size_of::<T>() + size_of::<Mark>() + size_of::<u32>() + size_of::<Gray>();
+
     /// Returns by how much the arena must grow for one more object: objects and bytes.
     fn growth(&self) -> Option<(usize, usize)> {
         if !self.free.is_empty() || self.items.len() < self.items.capacity() {
             return None;
         }
         let more = (self.items.len() / 2).max(32);
-        Some((more, more * (size_of::<T>() + size_of::<Mark>() + size_of::<u32>())))
+        Some((more, more * Self::PLACE))
     }
 
     fn grow(&mut self, more: usize) {
@@ -108,7 +111,7 @@ impl<T: Default> Arena<T> {
 
     /// Returns how many bytes the arena takes, with what its objects have allocated.
     fn bytes(&self, of: impl Fn(&T) -> usize) -> usize {
-        let places = self.items.capacity() * (size_of::<T>() + size_of::<Mark>() + size_of::<u32>());
+        let places = self.items.capacity() * Self::PLACE;
         places + self.items.iter().map(of).sum::<usize>()
     }
 }
@@ -248,6 +251,13 @@ impl Heap {
     /// Returns how many bytes are in use.
     pub fn used(&self) -> usize {
         self.used
+    }
+
+    pub(super) fn limit(&mut self, bytes: usize) {
+        if self.limit != bytes {
+            self.limit = bytes;
+            self.collect_at = self.collect_at.min(self.threshold());
+        }
     }
 
     /// Counts bytes that are about to be allocated.
@@ -465,7 +475,7 @@ impl Heap {
         proto: u32,
         upvalues: Box<[UpvalueId]>,
     ) -> Result<ClosureId, OutOfMemory> {
-        self.charge(size_of_val(&*upvalues))?;
+        self.charge(allocated(size_of_val(&*upvalues)))?;
         if let Some((more, bytes)) = self.closures.growth() {
             self.charge(bytes)?;
             self.closures.grow(more);
@@ -474,7 +484,7 @@ impl Heap {
     }
 
     pub(super) fn new_native(&mut self, native: Native) -> Result<NativeId, OutOfMemory> {
-        self.charge(size_of_val(&*native.upvalues))?;
+        self.charge(allocated(size_of_val(&*native.upvalues)))?;
         if let Some((more, bytes)) = self.natives.growth() {
             self.charge(bytes)?;
             self.natives.grow(more);
@@ -561,10 +571,10 @@ impl Heap {
             protos.iter().zip(&self.protos).filter(|(_, used)| **used).map(|(proto, _)| proto.heap_bytes());
         FIXED
             + self.interned.len() * size_of::<u32>()
-            + self.strings.bytes(|string| string.bytes.heap_bytes())
+            + self.strings.bytes(|string| heap_bytes_of(string.bytes.len()))
             + self.tables.bytes(Table::heap_bytes)
-            + self.closures.bytes(|closure| size_of_val(&*closure.upvalues))
-            + self.natives.bytes(|native| size_of_val(&*native.upvalues))
+            + self.closures.bytes(|closure| allocated(size_of_val(&*closure.upvalues)))
+            + self.natives.bytes(|native| allocated(size_of_val(&*native.upvalues)))
             + self.upvalues.bytes(|_| 0)
             + self.threads.bytes(Thread::heap_bytes)
             + used.sum::<usize>()
@@ -742,7 +752,12 @@ impl Marker<'_> {
 
 /// Returns how many bytes a string of a length allocates besides its place in the arena.
 fn heap_bytes_of(len: usize) -> usize {
-    if len > 22 { len } else { 0 }
+    if len > 22 { allocated(len) } else { 0 }
+}
+
+/// Returns about how many bytes an allocation of a size takes.
+pub(super) fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
 }
 
 /// Returns a string's hash for tables: the reference implementation's, as long as no one has waited for it.

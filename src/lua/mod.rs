@@ -403,6 +403,11 @@ impl Lua {
         self.vm.heap.used()
     }
 
+    /// Sets another limit of memory. What is above it stays until it is collected.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.vm.heap.limit(bytes);
+    }
+
     /// Returns the table of global variables.
     pub fn globals(&self) -> TableId {
         self.vm.globals

@@ -6,6 +6,7 @@
 //! sizes of both parts follow its rules too: a part is resized only when no node is free, and the array part is the
 //! largest power of two more than half in use.
 
+use super::heap::allocated;
 use super::value::{TableId, Value};
 
 /// The end of a chain of nodes.
@@ -222,12 +223,12 @@ impl Table {
 
     /// Returns how many bytes the parts of these sizes take.
     pub(super) fn bytes_of(growth: &Growth) -> usize {
-        growth.array * size_of::<Value>() + growth.hash * size_of::<Node>()
+        allocated(growth.array * size_of::<Value>()) + allocated(growth.hash * size_of::<Node>())
     }
 
     /// Returns how many bytes are allocated besides the table itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.array.len() * size_of::<Value>() + self.nodes.len() * size_of::<Node>()
+        allocated(self.array.len() * size_of::<Value>()) + allocated(self.nodes.len() * size_of::<Node>())
     }
 
     /// Returns how long the array part is.

@@ -7,8 +7,8 @@ use crate::lua::{self, Fault, Limits, Lua, OutOfMemory, Outcome, Outside, Ret, T
 use crate::resp::{Args, Error, Result, split_line};
 
 use super::bridge::{self, REGISTER_FUNCTION, thrown};
+use super::convert;
 use super::shebang::Flags;
-use super::{MEMORY, convert};
 
 const NAME: &[u8] = b"@user_function";
 /// Instructions that loading a library may take.
@@ -19,7 +19,7 @@ pub(super) struct Libraries {
     lua: Lua,
     /// What is called `redis` while a library is loaded.
     redis: TableId,
-    seed: u64,
+    limits: Limits,
     /// The keyspace's number for them.
     pub version: u64,
     /// By name.
@@ -39,13 +39,18 @@ pub(super) struct Registered {
 }
 
 impl Libraries {
-    pub fn new(seed: u64) -> Self {
-        let (lua, redis) = new_lua(seed);
-        Self { lua, redis, seed, version: 0, all: vec![], functions: vec![] }
+    pub fn new(limits: Limits) -> Self {
+        let (lua, redis) = new_lua(limits);
+        Self { lua, redis, limits, version: 0, all: vec![], functions: vec![] }
     }
 
     pub fn lua(&mut self) -> &mut Lua {
         &mut self.lua
+    }
+
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.limits.memory = bytes;
+        self.lua.limit_memory(bytes);
     }
 
     pub fn memory(&self) -> usize {
@@ -145,7 +150,7 @@ impl Libraries {
     pub fn delete(&mut self, name: &[u8]) -> bool {
         let was_there = self.remove(name);
         if self.all.is_empty() {
-            (self.lua, self.redis) = new_lua(self.seed);
+            (self.lua, self.redis) = new_lua(self.limits);
         }
         was_there
     }
@@ -175,8 +180,8 @@ fn describe(functions: &[Registered]) -> Vec<LibraryFunction> {
 }
 
 /// Returns an interpreter, and the library `redis` for code that is being loaded.
-fn new_lua(seed: u64) -> (Lua, TableId) {
-    let made = Lua::new(Limits { memory: MEMORY, seed }).and_then(|mut lua| {
+fn new_lua(limits: Limits) -> (Lua, TableId) {
+    let made = Lua::new(limits).and_then(|mut lua| {
         bridge::open(&mut lua)?;
         let loading = bridge::open_for_loading(&mut lua)?;
         // While a library is loaded, nothing in Lua may know what is hidden from it.

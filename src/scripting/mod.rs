@@ -23,14 +23,12 @@ use shebang::Flags;
 const SLICE: u64 = 200_000;
 /// Instructions of a script that can't be interrupted: it is part of a transaction, or who calls can't wait.
 const UNINTERRUPTED: u64 = 2_000_000_000;
-/// Bytes that scripts and libraries may take together.
-const MEMORY: usize = 256 << 20;
 const NAME: &[u8] = b"@user_script";
 
 /// Every script and library, and the one that runs.
 pub struct Scripting {
     lua: Lua,
-    seed: u64,
+    limits: Limits,
     /// Sorted by digest.
     scripts: Vec<([u8; 40], Kept)>,
     libraries: Libraries,
@@ -60,7 +58,8 @@ struct Run {
 impl Scripting {
     /// Makes an interpreter. `seed` is unknown to clients.
     pub fn new(seed: u64) -> Self {
-        Self { lua: new_lua(seed), seed, scripts: vec![], libraries: Libraries::new(seed), run: None }
+        let limits = Limits { memory: 256 << 20, seed };
+        Self { lua: new_lua(limits), limits, scripts: vec![], libraries: Libraries::new(limits), run: None }
     }
 
     /// Returns the place of a script, which is compiled if it is not there yet.
@@ -165,6 +164,12 @@ impl Scripting {
 }
 
 impl Interpreter for Scripting {
+    fn limit_memory(&mut self, bytes: u64) {
+        self.limits.memory = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.lua.limit_memory(self.limits.memory);
+        self.libraries.limit_memory(self.limits.memory);
+    }
+
     fn run(&mut self, call: &mut Call<'_>, script: Script<'_>) -> Result {
         if !call.is_resumed() {
             self.begin(call, script)?;
@@ -198,7 +203,7 @@ impl Interpreter for Scripting {
 
     fn flush(&mut self) {
         self.scripts.clear();
-        self.lua = new_lua(self.seed);
+        self.lua = new_lua(self.limits);
     }
 
     fn usage(&self) -> (usize, usize) {
@@ -214,7 +219,7 @@ impl Interpreter for Scripting {
     }
 
     fn take_libraries(&mut self, sources: &[Box<[u8]>], version: u64) -> Vec<Error> {
-        self.libraries = Libraries::new(self.seed);
+        self.libraries = Libraries::new(self.limits);
         self.libraries.version = version;
         sources.iter().filter_map(|code| self.libraries.load(code, false).err()).collect()
     }
@@ -232,8 +237,8 @@ impl Interpreter for Scripting {
     }
 }
 
-fn new_lua(seed: u64) -> Lua {
-    let made = Lua::new(Limits { memory: MEMORY, seed }).and_then(|mut lua| {
+fn new_lua(limits: Limits) -> Lua {
+    let made = Lua::new(limits).and_then(|mut lua| {
         bridge::open(&mut lua)?;
         let globals = lua.globals();
         for name in ["KEYS", "ARGV"] {

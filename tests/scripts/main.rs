@@ -3,9 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../lua/files.rs"]
+mod files;
 mod grammar;
 
+use std::time::{Duration, Instant};
+
 use redlet::base::random::Random;
+use redlet::resp::{Item, Reader};
 
 use grammar::Grammar;
 use support::connection::Connection;
@@ -68,4 +73,99 @@ fn masked(reply: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Starts redlet-server in the world's time.
+fn redlet(flags: &[&str]) -> Server {
+    let program = option_env!("CARGO_BIN_EXE_redlet-server").expect("cargo builds it for this test");
+    Server::start(program, flags).expect("redlet-server")
+}
+
+#[test]
+fn scripts_of_others_answer_as_on_redis() {
+    let server = redlet(&[]);
+    let mut client = server.connect();
+    for (scripts, expected) in [("corpus.txt", "expected.txt"), ("real.txt", "real_expected.txt")] {
+        let expected = files::answers(expected);
+        for (name, source) in files::corpus(scripts) {
+            client.call(&["FLUSHALL"]);
+            let binary: &[u8] = b"bin\0\xff\r\n\x80";
+            let args: [&[u8]; 8] = [b"EVAL", &source, b"2", b"k1", b"k2", b"a1", b"2", binary];
+            let reply = client.call_bytes(&args.map(<[u8]>::to_vec));
+            let wanted = expected.iter().find(|(other, _)| *other == name).map(|(_, answer)| answer.as_str());
+            assert_eq!(Some(printed(&mut Reader::new(&reply)).as_str()), wanted, "{name}");
+        }
+    }
+}
+
+/// Prints a reply as the files of answers have it.
+fn printed(reader: &mut Reader<'_>) -> String {
+    let escape = |bytes: &[u8]| -> String {
+        let print = |byte: &u8| match byte {
+            b' '..=b'~' if *byte != b'\\' => char::from(*byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        };
+        bytes.iter().map(print).collect()
+    };
+    match reader.item().expect("a whole reply") {
+        Item::Int(n) => format!(":{n}"),
+        Item::Bulk(text) => format!("${}", escape(text)),
+        Item::Simple(text) => format!("+{}", escape(text)),
+        // Where a script has failed depends on its digest.
+        Item::Error(text) => {
+            let text = escape(text);
+            format!("-{}", text.rsplit_once(" script: ").map_or(text.as_str(), |(text, _)| text))
+        }
+        Item::Array(n) => {
+            let items: Vec<String> = (0..n).map(|_| printed(reader)).collect();
+            format!("[{}]", items.join("|"))
+        }
+        _ => "_".into(),
+    }
+}
+
+#[test]
+fn nothing_holds_a_server_up() {
+    let server = redlet(&["--lua-time-limit", "1", "--lua-memory-limit", "64mb"]);
+    let (mut client, mut other) = (server.connect(), server.connect());
+    for (name, source) in files::abuse() {
+        client.clear();
+        client.send(&support::words::to_resp(&[b"EVAL".to_vec(), source, b"0".to_vec()]));
+        let start = Instant::now();
+        while client.arrived().0.is_empty() {
+            let asked = Instant::now();
+            let answer = other.call(&["SCRIPT", "KILL"]);
+            assert!(
+                answer.starts_with(b"+OK") || answer.starts_with(b"-NOTBUSY"),
+                "{name}: {}",
+                answer.escape_ascii()
+            );
+            assert!(asked.elapsed() < Duration::from_secs(5), "{name} left no time for others");
+            assert!(start.elapsed() < Duration::from_secs(20), "{name} does not end");
+        }
+    }
+    assert_eq!(other.call(&["PING"]), b"+PONG\r\n");
+}
+
+#[test]
+fn the_limit_of_memory_holds_for_the_process() {
+    const MOST_KB: u64 = 80 << 10;
+    let server = redlet(&["--lua-memory-limit", "64mb"]);
+    let mut client = server.connect();
+    for script in [
+        "local s = 'x' while true do s = s .. s end",
+        "local s = '' while true do s = s .. ('x'):rep(4e6) end",
+        "local t = {} for i = 1, 1e9 do t[i] = {i} end",
+        "local t = {} for i = 1, 1e9 do t[i .. ''] = i .. 'x' end",
+    ] {
+        let reply = client.call(&["EVAL", script, "0"]);
+        assert!(reply.starts_with(b"-ERR not enough memory"), "{script}: {}", reply.escape_ascii());
+        let info = String::from_utf8_lossy(&client.call(&["INFO", "server"])).into_owned();
+        let process = info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("a process");
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("Linux tells it");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the most memory ever");
+        let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+        println!("{script}: {peak} kB");
+        assert!(peak <= MOST_KB, "{script}: {peak} kB");
+    }
 }

@@ -223,6 +223,8 @@ parameters! {
     maxmemory "maxmemory": Memory<0> = "0";
     /// What is given up when memory is full.
     maxmemory_policy "maxmemory-policy": EvictionPolicy = "noeviction";
+    /// Redlet's own: the most memory that scripts may take, in bytes, and as much again for libraries of functions.
+    lua_memory_limit "lua-memory-limit": Memory<1048576> = "256mb";
     /// After how many milliseconds of a script others are told that it runs; 0 for never.
     busy_reply_threshold "busy-reply-threshold" or "lua-time-limit": Ranged<0, 9223372036854775807> = "5000";
     /// The most fields of a hash that is packed into one run of bytes.

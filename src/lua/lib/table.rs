@@ -2,7 +2,7 @@
 
 use crate::lua::Lua;
 use crate::lua::heap::OutOfMemory;
-use crate::lua::native::{Call, Fault, Ret, Task};
+use crate::lua::native::{Call, Fault, Ret, Task, Then};
 use crate::lua::number;
 use crate::lua::value::{TableId, Value};
 
@@ -92,19 +92,6 @@ fn max_n(call: &mut Call<'_>) -> Result<Ret, Fault> {
     Ok(Ret::One(Value::Number(max)))
 }
 
-/// Moves the values of a table between two places up or down by one.
-fn shift(call: &mut Call<'_>, table: TableId, from: i64, to: i64) -> Result<(), Fault> {
-    let step = if from > to { -1 } else { 1 };
-    let mut at = from;
-    call.vm.heap.fuel -= (from - to).abs() / 2;
-    while at != to {
-        let value = call.get(table, Value::Number((at + step) as f64));
-        call.set(table, Value::Number(at as f64), value)?;
-        at += step;
-    }
-    Ok(())
-}
-
 fn insert(call: &mut Call<'_>) -> Result<Ret, Fault> {
     let table = call.table_arg(0)?;
     let end = call.len_of(table) as i64 + 1;
@@ -113,16 +100,47 @@ fn insert(call: &mut Call<'_>) -> Result<Ret, Fault> {
         3 => {
             let place = i64::from(call.int(1)? as i32);
             call.check_writable(table)?;
-            if place < end {
-                shift(call, table, end, place)?;
-            }
-            place
+            let mut insertion = Insertion { at: end.max(place), place };
+            let done = insertion.go(call, table)?;
+            return Ok(done.unwrap_or_else(|| Ret::more(Then::Pause(Some(Box::new(insertion))))));
         }
         _ => return Err(call.error("wrong number of arguments to 'insert'")),
     };
     call.check_writable(table)?;
     call.set(table, Value::Number(place as f64), call.arg(call.len() - 1))?;
     Ok(Ret::None)
+}
+
+/// Moves what is behind a place up by one. Since that may lie far below the first element, it can take long.
+struct Insertion {
+    /// The place that is free.
+    at: i64,
+    place: i64,
+}
+
+impl Insertion {
+    /// Returns `None` when the fuel is spent.
+    fn go(&mut self, call: &mut Call<'_>, table: TableId) -> Result<Option<Ret>, Fault> {
+        while self.at > self.place {
+            if call.vm.heap.fuel < 0 {
+                return Ok(None);
+            }
+            call.vm.heap.fuel -= 1;
+            let value = call.get(table, Value::Number((self.at - 1) as f64));
+            call.set(table, Value::Number(self.at as f64), value)?;
+            self.at -= 1;
+        }
+        call.set(table, Value::Number(self.place as f64), call.arg(2))?;
+        Ok(Some(Ret::None))
+    }
+}
+
+impl Task for Insertion {
+    fn step(&mut self, call: &mut Call<'_>, results: usize) -> Result<Ret, Fault> {
+        call.pop(results);
+        let table = call.table_arg(0)?;
+        Ok(self.go(call, table)?.unwrap_or_else(|| Ret::more(Then::Pause(None))))
+    }
 }
 
 fn remove(call: &mut Call<'_>) -> Result<Ret, Fault> {
@@ -134,7 +152,11 @@ fn remove(call: &mut Call<'_>) -> Result<Ret, Fault> {
     }
     call.check_writable(table)?;
     let value = call.get(table, Value::Number(place as f64));
-    shift(call, table, place, end)?;
+    call.vm.heap.fuel -= (end - place) / 2;
+    for at in place..end {
+        let next = call.get(table, Value::Number((at + 1) as f64));
+        call.set(table, Value::Number(at as f64), next)?;
+    }
     call.set(table, Value::Number(end as f64), Value::Nil)?;
     Ok(Ret::One(value))
 }
