@@ -79,6 +79,12 @@ impl Reader {
         let mut read = 0;
         while let Some(end) = self.next(input, read).map_err(|fault| self.damage(read, fault))? {
             if input[read] == b'*' {
+                // A client's line may end as it likes. Here, something else was never written.
+                if !input[read..end].ends_with(b"\r\n") {
+                    return Err(
+                        self.damage(read, Fault::Malformed("a command does not end with a line".into()))
+                    );
+                }
                 let args = self.parser.command(input);
                 let at = self.at + read as u64;
                 take(&mut self.transaction, args, at, run)?;
@@ -250,7 +256,14 @@ mod tests {
     fn what_is_no_command_is_refused_where_it_stands() {
         let good = call(&["SET", "a", "1"]);
         let at = good.len() as u64;
-        for bad in ["SET a 1\r\n", "*1\r\n+PING\r\n", "*x\r\n", "\r\n", &call(&["NOSUCH", "x"])] {
+        for bad in [
+            "SET a 1\r\n",
+            "*1\r\n+PING\r\n",
+            "*x\r\n",
+            "\r\n",
+            &call(&["NOSUCH", "x"]),
+            "*1\r\n$4\r\nPING\0\0",
+        ] {
             let (ran, result) = read([&good, bad, &good].concat().as_bytes(), 5);
             assert_eq!(ran, ["SET a 1"]);
             let damage = result.expect_err(bad);
