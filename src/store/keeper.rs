@@ -228,7 +228,9 @@ impl<W> Keeper<W> {
         self.failing = false;
         store.end_export();
         // Without the snapshot that it goes on from, the log is worth nothing.
-        if !self.held {
+        // One that is complete is on its way to count, and must not be deleted.
+        let is_complete = self.writing.as_ref().is_some_and(|writing| writing.complete);
+        if !self.held && !is_complete {
             self.give_up_snapshot("the database is being closed", store, now);
         }
         self.wake();
