@@ -470,6 +470,10 @@ impl<W> Keeper<W> {
         }
         let covered = if full { std::mem::take(&mut self.pending) } else { Vec::new() };
         store.begin_snapshot(self.snapshot_wanted.take().unwrap_or(Purpose::Base), now);
+        if store.engine().shared().persistence.log_enabled {
+            // Reading begins here, in the first database: the log says anew which one is meant.
+            store.engine_mut().set_logging(true);
+        }
         let first_seq = self.ring.next();
         self.writing =
             Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false, outdated: false });
