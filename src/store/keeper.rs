@@ -324,11 +324,7 @@ impl<W> Keeper<W> {
             Purport::Log { up_to, bytes, strict } => {
                 self.pending.drain(..bytes as usize);
                 self.now_stored(up_to, strict);
-                if self.failing {
-                    self.failing = false;
-                    store.engine_mut().shared_mut().persistence.log_failed = false;
-                    self.news.push(News::Working);
-                }
+                self.work_again(store);
             }
             Purport::Switch => self.switched(store, now),
             Purport::Chunk | Purport::Clean => {}
@@ -440,6 +436,15 @@ impl<W> Keeper<W> {
         }
     }
 
+    /// Takes note that what is logged can be stored.
+    fn work_again(&mut self, store: &mut Store) {
+        self.failing = false;
+        let state = &mut store.engine_mut().shared_mut().persistence;
+        if std::mem::take(&mut state.log_failed) {
+            self.news.push(News::Working);
+        }
+    }
+
     fn reject_waiters(&mut self, failure: &Failure) {
         for waiter in self.waiters.drain(..) {
             self.news.push(News::Settle(waiter.who, Some(failure.clone())));
@@ -501,12 +506,9 @@ impl<W> Keeper<W> {
         let Some(writing) = self.writing.take() else { return };
         let old = self.meta.generation;
         self.meta = self.meta.next(writing.chunks, writing.bytes, writing.first_seq);
-        if self.held && !writing.outdated {
+        if !writing.outdated {
             self.held = false;
-            let state = &mut store.engine_mut().shared_mut().persistence;
-            if std::mem::replace(&mut state.log_failed, self.failing) && !self.failing {
-                self.news.push(News::Working);
-            }
+            self.work_again(store);
         }
         let slots = self.ring.release(writing.first_seq);
         self.ring.set_capacity(self.ring_bytes.max(writing.bytes));
