@@ -200,11 +200,12 @@ impl AppendLog {
     /// Takes back what the log's first rewrite has begun, which has not succeeded; returns the name of the file that is
     /// gone.
     pub fn take_back_start(&mut self) -> Option<String> {
-        let Start::Begun(part) = std::mem::replace(&mut self.start, Start::Wanted) else { return None };
-        self.file = None;
+        let Start::Begun(part) = &self.start else { return None };
+        let name = part.name.clone();
+        (self.start, self.file) = (Start::Wanted, None);
         // Nothing names the file, so that it does no harm if it stays.
-        let _ = self.system.remove(&self.folder.join(&part.name));
-        Some(part.name)
+        let _ = self.system.remove(&self.folder.join(&name));
+        Some(name)
     }
 
     /// Ends the log; its files stay.
