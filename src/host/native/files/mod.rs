@@ -228,6 +228,9 @@ impl Files {
             let why = plain(&error);
             self.log.warning(format_args!("Failed opening the file of a snapshot for saving: {why}"));
             store.snapshot_done(Err(why), now);
+            if purpose == Purpose::Base {
+                self.take_back_start(store);
+            }
         }
     }
 
@@ -241,6 +244,10 @@ impl Files {
             Purpose::Dump => (dump, self.folder.join(format!("temp-{pid}-{number}.rdb")), None),
             Purpose::Base => {
                 let base = self.append.begin_rewrite(in_commands)?;
+                if self.append.is_on() {
+                    // The changes from now on are in a file of their own, which says itself which database they are of.
+                    store.engine_mut().set_logging(true);
+                }
                 let temporary = self.append.path(&format!("temp-rewriteaof-bg-{pid}-{number}.aof"));
                 (self.append.path(&base.name), temporary, Some(base))
             }
@@ -251,10 +258,6 @@ impl Files {
             store.begin_commands(now);
         } else {
             store.begin_snapshot(purpose, now);
-        }
-        if purpose == Purpose::Base && self.append.is_on() {
-            // The changes from now on are in a file of their own.
-            store.engine_mut().set_logging(true);
         }
         self.log.notice(match purpose {
             Purpose::Dump => format_args!("Background saving started"),
