@@ -175,7 +175,11 @@ impl Files {
         let len = match result {
             Ok(_) if read > 0 => return Ok(read),
             Ok(len) => len,
-            Err(damage) => self.cut_off(store, source, opening.parts.len() == 1, damage)?,
+            Err(damage) => {
+                // One that could not be followed by the next, for want of room, may have gone on.
+                let is_last = opening.parts.iter().skip(1).all(|part| part.bytes == 0);
+                self.cut_off(store, source, is_last, damage)?
+            }
         };
         self.end_part(store, source, len, reading.watch.seconds());
         opening.parts.pop_front();
