@@ -290,15 +290,10 @@ impl Files {
         };
         let name = self.append.name().to_owned();
         let (old, new) = (self.folder.join(&name), self.append.path(&name));
-        let begins_with_it = || {
-            let manifest = &self.append.manifest;
-            let is_base = manifest.base.as_ref().is_some_and(|base| base.name == name);
-            is_base
-                && manifest.changes.is_empty()
-                && manifest.old.is_empty()
-                && self.system.size(&new).is_err()
-        };
-        if self.system.size(&old).is_err() || (listed && !begins_with_it()) {
+        let manifest = &self.append.manifest;
+        let is_base = manifest.base.as_ref().is_some_and(|base| base.name == name);
+        let only_that = is_base && manifest.changes.is_empty() && manifest.old.is_empty();
+        if !self.exists(&old)? || listed && (!only_that || self.exists(&new)?) {
             return Ok(());
         }
         // The list comes first: a move that is interrupted then goes on with the next start.
@@ -312,6 +307,14 @@ impl Files {
             self.append.folder_name()
         ));
         Ok(())
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, String> {
+        match self.system.size(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(unreadable(path, &error)),
+        }
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
