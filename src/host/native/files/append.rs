@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
@@ -166,7 +166,7 @@ impl AppendLog {
 
     /// Goes on with the last file that the manifest names, or with a new one; returns its name, and whether it is new.
     pub fn resume(&mut self) -> io::Result<(String, bool)> {
-        self.system.make_folder(&self.folder)?;
+        self.make_folder()?;
         let last = match self.manifest.changes.last() {
             Some(last) => last.name.clone(),
             None => return Ok((self.begin_file()?, true)),
@@ -185,6 +185,12 @@ impl AppendLog {
             }
         }
         if keep_old { Ok(()) } else { self.remove_old() }
+    }
+
+    /// Makes the folder; a crash does not take it away with all that is in it.
+    pub fn make_folder(&self) -> io::Result<()> {
+        self.system.make_folder(&self.folder)?;
+        self.system.sync_folder(self.folder.parent().unwrap_or(Path::new(".")))
     }
 
     /// Says that there is to be a log: it begins with the next rewrite.
@@ -222,7 +228,7 @@ impl AppendLog {
     /// Begins a file for the changes to come, and returns what the file before them is to be called: a snapshot, or
     /// commands.
     pub fn begin_rewrite(&mut self, in_commands: bool) -> io::Result<Part> {
-        self.system.make_folder(&self.folder)?;
+        self.make_folder()?;
         if self.is_starting() {
             let part = self.manifest.next_changes(&self.name);
             self.file = Some(self.open_new(&part.name)?);
@@ -264,6 +270,8 @@ impl AppendLog {
         let part = self.manifest.next_changes(&self.name);
         let name = part.name.clone();
         let file = self.open_new(&name)?;
+        // No manifest is ever on the disk before what it names.
+        self.system.sync_folder(&self.folder)?;
         let mut manifest = self.manifest.clone();
         manifest.changes.push(part);
         self.write_manifest(manifest)?;

@@ -297,8 +297,8 @@ impl Files {
             return Ok(());
         }
         // The list comes first: a move that is interrupted then goes on with the next start.
-        self.system
-            .make_folder(path.parent().unwrap_or(Path::new(".")))
+        self.append
+            .make_folder()
             .and_then(|()| self.append.begin_with(Part { name: name.clone(), number: 1 }))
             .and_then(|()| snapshot::place(&*self.system, &old, &new))
             .map_err(|error| unreadable(&old, &error))?;
@@ -329,7 +329,7 @@ impl Files {
         let base = self.append.next_base(in_commands);
         self.log.notice(format_args!("Creating AOF base file {} on server start", base.name));
         let target = self.append.path(&base.name);
-        self.system.make_folder(target.parent().unwrap_or(Path::new(".")))?;
+        self.append.make_folder()?;
         if in_commands {
             store.begin_commands(now);
         } else {
