@@ -1,7 +1,7 @@
 //! The append-only log: its files, and when they reach the disk.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -111,8 +111,8 @@ impl AppendLog {
                 return Ok(());
             }
             open.write_rest()?;
-        } else if let Err(error) = open.write(bytes) {
-            open.put_off(bytes, now);
+        } else if let Err((written, error)) = open.write(bytes) {
+            open.put_off(&bytes[written..], now);
             return Err(error);
         }
         if policy == AppendFsync::Always {
@@ -347,8 +347,9 @@ impl Open {
     }
 
     fn write_rest(&mut self) -> io::Result<()> {
-        let rest = std::mem::take(&mut self.unwritten);
-        if let Err(error) = self.write(&rest) {
+        let mut rest = std::mem::take(&mut self.unwritten);
+        if let Err((written, error)) = self.write(&rest) {
+            rest.drain(..written);
             self.unwritten = rest;
             return Err(error);
         }
@@ -356,19 +357,34 @@ impl Open {
         Ok(())
     }
 
-    /// Writes all of it, or leaves the file as long as it was.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// Writes all of it, or leaves the file as long as it was. Where not even that is possible, the error comes with how
+    /// much is in the file, which the rest is to follow.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+        let mut written = 0;
+        while written < bytes.len() {
+            let error = match self.file.write(&bytes[written..]) {
+                Ok(0) => ErrorKind::WriteZero.into(),
+                Ok(n) => {
+                    written += n;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            // Half a command at the end would be lost with the next start, and what came later with it.
+            if written > 0 && self.file.set_size(self.len).is_ok() {
+                written = 0;
+            }
+            self.wrote(written);
+            return Err((written, error));
         }
-        if let Err(error) = self.file.write_all(bytes) {
-            // Half a command in the middle of the log would end it there, whatever came later.
-            self.file.set_size(self.len)?;
-            return Err(error);
-        }
-        self.len += bytes.len() as u64;
-        self.unsynced = true;
+        self.wrote(written);
         Ok(())
+    }
+
+    fn wrote(&mut self, bytes: usize) {
+        self.len += bytes as u64;
+        self.unsynced |= bytes > 0;
     }
 
     fn sync(&mut self, now: Duration) -> io::Result<()> {
