@@ -94,9 +94,17 @@ impl AppendLog {
     // Writing ---------------------------------------------------------------------------------------------------
 
     /// Writes to the end of the log. What can't be written is kept in memory and tried again.
+    ///
+    /// Fails too as long as the last sync beside the loop has failed.
     pub fn append(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
+        self.put(bytes, policy)?;
+        self.last_sync()
+    }
+
+    fn put(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
         let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
+        open.unsynced |= self.syncer.as_ref().is_some_and(Syncer::has_failed);
         let annotated;
         let bytes = if bytes.is_empty() || open.annotation.is_empty() {
             bytes
@@ -115,10 +123,11 @@ impl AppendLog {
             open.put_off(&bytes[written..], now);
             return Err(error);
         }
-        if policy == AppendFsync::Always {
-            open.sync(now)?;
-        }
-        Ok(())
+        if policy == AppendFsync::Always { self.sync_now(now) } else { Ok(()) }
+    }
+
+    fn last_sync(&self) -> io::Result<()> {
+        self.syncer.as_ref().map_or(Ok(()), Syncer::result)
     }
 
     /// Has the next changes preceded by the second they were made in, unless the file tells it already.
@@ -132,11 +141,11 @@ impl AppendLog {
 
     /// Does what is due: a sync every second, and writes that had to wait.
     pub fn look_after(&mut self, policy: AppendFsync) -> io::Result<()> {
-        self.append(&[], policy)?;
+        self.put(&[], policy)?;
         let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
         if policy != AppendFsync::EverySecond || !open.unsynced || now - open.synced < SECOND {
-            return Ok(());
+            return self.last_sync();
         }
         let syncer = match &mut self.syncer {
             Some(syncer) => syncer,
@@ -146,7 +155,7 @@ impl AppendLog {
             syncer.sync(open.file.share()?);
             (open.unsynced, open.synced) = (false, now);
         }
-        syncer.result()
+        self.last_sync()
     }
 
     /// Returns how long `look_after` may be left waiting.
@@ -159,7 +168,19 @@ impl AppendLog {
     pub fn sync(&mut self) -> io::Result<()> {
         let Some(open) = &mut self.file else { return Ok(()) };
         open.write_rest()?;
-        open.sync(self.system.uptime())
+        // A sync that is under way may have begun too early, and may fail.
+        open.unsynced |= self.syncer.as_ref().is_some_and(|syncer| syncer.is_busy() || syncer.has_failed());
+        self.sync_now(self.system.uptime())
+    }
+
+    fn sync_now(&mut self, now: Duration) -> io::Result<()> {
+        let Some(open) = self.file.as_mut().filter(|open| open.unsynced) else { return Ok(()) };
+        open.file.sync()?;
+        (open.unsynced, open.synced) = (false, now);
+        if let Some(syncer) = &self.syncer {
+            syncer.forget_failure();
+        }
+        Ok(())
     }
 
     // Files -----------------------------------------------------------------------------------------------------
@@ -171,7 +192,10 @@ impl AppendLog {
             Some(last) => last.name.clone(),
             None => return Ok((self.begin_file()?, true)),
         };
-        self.file = Some(self.open(&last)?);
+        let mut open = self.open(&last)?;
+        // Who ended without a sync has left that to us.
+        open.unsynced = true;
+        self.file = Some(open);
         Ok((last, false))
     }
 
@@ -386,14 +410,6 @@ impl Open {
         self.len += bytes as u64;
         self.unsynced |= bytes > 0;
     }
-
-    fn sync(&mut self, now: Duration) -> io::Result<()> {
-        if self.unsynced {
-            self.file.sync()?;
-            (self.unsynced, self.synced) = (false, now);
-        }
-        Ok(())
-    }
 }
 
 /// Syncs a file beside the loop.
@@ -454,9 +470,25 @@ impl Syncer {
         }
     }
 
+    /// Returns whether the last sync has failed.
+    fn has_failed(&self) -> bool {
+        self.result().is_err()
+    }
+
     /// Returns how the last sync went.
     fn result(&self) -> io::Result<()> {
-        let failure = self.state.failure.lock().ok().and_then(|mut failure| failure.take());
-        failure.map_or(Ok(()), Err)
+        let Ok(failure) = self.state.failure.lock() else { return Ok(()) };
+        let again = |error: &io::Error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => error.kind().into(),
+        };
+        failure.as_ref().map(again).map_or(Ok(()), Err)
+    }
+
+    /// Says that what could not be synced is synced by now.
+    fn forget_failure(&self) {
+        if let Ok(mut failure) = self.state.failure.lock() {
+            *failure = None;
+        }
     }
 }
