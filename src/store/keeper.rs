@@ -11,7 +11,7 @@ use super::{Progress, Purpose, Store};
 use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
 use crate::engine::persistence::RingUse;
-use crate::persist::layout::{Change, Failure, Meta, SLOTS, Write};
+use crate::persist::layout::{Change, Failure, Meta, Write};
 use crate::persist::ring::{Ring, Segment};
 
 /// A chunk of a snapshot is written when it is as large, or when the host's slice of time is over.
@@ -114,7 +114,7 @@ pub struct Keeper<W> {
 
 impl<W> Keeper<W> {
     pub fn new(meta: Meta, next_seq: u64, used: u64, ring_bytes: u64, now: Time) -> Self {
-        let mut ring = Ring::new(meta.first_seq, SLOTS, ring_bytes.max(meta.snapshot_bytes));
+        let mut ring = Ring::new(meta.first_seq, meta.slots, ring_bytes.max(meta.snapshot_bytes));
         // How the bytes are spread over the segments is of no interest any more.
         for seq in meta.first_seq..next_seq {
             ring.push(if seq == meta.first_seq { used } else { 0 });
@@ -292,9 +292,12 @@ impl<W> Keeper<W> {
         }
         let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
         let turn = !(self.stored_last && self.writing.is_some());
-        let may_begin = !self.closing || self.held && !self.failing;
-        let may_begin = may_begin && !store.is_inside_a_unit();
-        let begins = may_begin && self.wants_snapshot(store) && self.not_before <= now;
+        let may_begin = match self.closing {
+            // Only if the log can't be stored otherwise, and then there is no time to wait.
+            true => (self.held || !self.ring.has_slot()) && !self.failing,
+            false => self.not_before <= now,
+        };
+        let begins = may_begin && !store.is_inside_a_unit() && self.wants_snapshot(store);
         let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
         if begins {
             self.begin_snapshot(log.is_none(), store, now);
@@ -355,8 +358,8 @@ impl<W> Keeper<W> {
                     self.note_failure(&failure, store);
                     self.reject_waiters(&failure);
                     self.snapshot_wanted = Some(Purpose::Base);
-                    self.failing |= self.closing;
                 }
+                self.failing |= self.closing;
                 self.give_up_snapshot(&failure.describe(), store, now);
             }
             // What is left over is deleted with the next generation.
