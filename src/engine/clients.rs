@@ -52,7 +52,7 @@ impl Engine {
                     }
                     client.session.unread = input.len() - start;
                     self.shared.out_of_memory = false;
-                    if self.shared.excess() > 0 {
+                    if self.shared.is_crowded() {
                         self.shared.clients.check_in(client);
                         self.make_room(now);
                         self.shared.measure.begin();

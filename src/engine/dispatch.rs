@@ -2,7 +2,7 @@
 
 use crate::base::bytes::Bytes;
 use crate::resp::{Error, Result};
-use crate::spec::{self, Flags};
+use crate::spec::{self, Flags, Spec};
 
 use super::acl::Denied;
 use super::call::Call;
@@ -62,6 +62,9 @@ pub fn resume(call: &mut Call<'_>) {
         call.shared.table.stats(place).failed += 1;
     }
     call.db.effects.end_call(mark, db, call.args);
+    if call.session.tracking.is_some() && runs_script(&command.spec) {
+        remember_keys(call, place);
+    }
     if !matches!(call.session.turn, Turn::Resumed { still: true, .. }) {
         let nanos = call.shared.measure.now().saturating_sub(began);
         call.shared.count_duration(call.session, place, call.args, nanos, call.db.now);
@@ -249,18 +252,33 @@ fn queue(call: &mut Call<'_>) {
     call.reply.simple("QUEUED");
 }
 
-/// Remembers what a tracking client has read, so that it hears of changes.
+/// Returns whether these commands are monitored as what they run.
+fn runs_script(spec: &Spec) -> bool {
+    spec.flags.has(Flags::SKIP_MONITOR)
+}
+
+/// Remembers what a tracking client has read, so that it hears of changes. Of a script that reads anything, those are
+/// the keys that were passed to it.
 fn remember_keys(call: &mut Call<'_>, place: usize) {
     let spec = &call.shared.table.at(place).command.spec;
     let Some(tracking) = &mut call.session.tracking else { return };
-    if spec.flags.has(Flags::READONLY)
-        && tracking.remembers()
+    let reads = spec.flags.has(Flags::READONLY) && tracking.remembers();
+    let changes = call.db.effects.changes_of_unit();
+    if call.session.turn == Turn::Script {
+        if reads {
+            tracking.script_reads.get_or_insert([changes; 2])[1] = changes;
+        }
+        return;
+    }
+    let reads = if runs_script(spec) { tracking.script_reads.take() } else { reads.then_some([changes; 2]) };
+    if let Some([first, last]) = reads
         && let Ok(keys) = spec::keys(spec, call.args)
     {
-        for key in keys {
-            call.shared.readers.remember(call.session.id, call.args.at(key.at));
+        for changes in [first].into_iter().chain((last > first).then_some(last)) {
+            for key in keys.clone() {
+                call.shared.readers.remember(call.session.id, call.args.at(key.at), changes);
+            }
         }
-        call.shared.readers.shrink(call.shared.config.tracking_table_max_keys.get() as usize);
     }
     // What CLIENT CACHING said holds for a whole transaction.
     if spec.name != "CLIENT CACHING" && call.session.turn == Turn::Sent && call.session.transaction.is_none()

@@ -85,6 +85,12 @@ impl Shared {
         }
     }
 
+    /// Returns whether there is more than is allowed, of memory or of keys that are tracked.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.excess() > 0 || self.readers.exceed(self.config.tracking_table_max_keys.get() as usize)
+    }
+
     #[cold]
     fn excess_over(&self, most: u64) -> u64 {
         let Some(gauge) = self.host.gauge else { return 0 };
@@ -132,12 +138,14 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
 }
 
 impl Engine {
-    /// Evicts keys until memory suffices, or for as long as `maxmemory-eviction-tenacity` says. Says whether there is
-    /// nothing left that may go.
+    /// Forgets who read what beyond `tracking-table-max-keys`, and evicts keys until memory suffices, or for as long as
+    /// `maxmemory-eviction-tenacity` says. Says whether there is nothing left that may go.
     pub(super) fn make_room(&mut self, now: Time) {
         if self.shared.busy.is_some() {
             return;
         }
+        self.shared.readers.shrink(self.shared.config.tracking_table_max_keys.get() as usize);
+        self.send_invalidations();
         self.shared.out_of_memory = false;
         let left_to_primary = self.shared.following.is_some() && self.shared.config.replica_ignore_maxmemory;
         if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary {

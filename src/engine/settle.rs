@@ -87,7 +87,8 @@ impl Engine {
         self.feed_replicas();
         let actor = self.effects.actor.take();
         let touched = self.effects.take_touched();
-        for (touch, key) in touched.iter() {
+        for (i, (touch, key)) in touched.iter().enumerate() {
+            self.shared.readers.told(i);
             match touch.what {
                 Happening::Changed(event) => {
                     self.changed(touch.db, key, actor, ready);
@@ -113,6 +114,7 @@ impl Engine {
                 }
             }
         }
+        self.shared.readers.told(usize::MAX);
         self.effects.put_back(touched);
         self.send_invalidations();
         self.deliver();
@@ -184,7 +186,8 @@ impl Engine {
         }
     }
 
-    fn send_invalidations(&mut self) {
+    /// Tells what is due to those who read keys.
+    pub(super) fn send_invalidations(&mut self) {
         for (id, due) in self.shared.readers.take_due() {
             let tracking = self.shared.clients.get(id).and_then(|client| client.session.tracking.as_ref());
             let Some(redirect) = tracking.map(|tracking| tracking.redirect) else { continue };
@@ -245,9 +248,11 @@ fn write_invalidations(reply: &mut Reply<'_>, due: &Due) {
             let mut keys = keys.clone();
             sort::sort(&mut keys);
             keys.dedup();
-            begin_invalidation(reply);
-            reply.array(keys.len());
-            keys.iter().for_each(|key| reply.bulk(key));
+            for keys in keys.chunk_by(|(one, _), (other, _)| one == other) {
+                begin_invalidation(reply);
+                reply.array(keys.len());
+                keys.iter().for_each(|(_, key)| reply.bulk(key));
+            }
         }
         Due::Read(keys) => {
             for key in keys {

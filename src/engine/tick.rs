@@ -81,7 +81,7 @@ impl Engine {
     fn has_chores(&self) -> bool {
         let config = &self.shared.config;
         let saves = !config.save.is_empty() && self.dirty() > self.shared.persistence.saved_at_dirty;
-        self.shared.excess() > 0
+        self.shared.is_crowded()
             || self.keyspace.has_volatile()
             || self.shared.clients.spacious && self.shared.reply_buffers.resizing
             || saves

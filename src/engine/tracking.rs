@@ -19,6 +19,8 @@ pub struct Tracking {
     pub choice: Choice,
     /// Its own changes are not told to it.
     pub no_loop: bool,
+    /// How much of the unit was there when its script that runs read something first and last.
+    pub script_reads: Option<[usize; 2]>,
 }
 
 /// Which reads are tracked.
@@ -55,6 +57,8 @@ impl Tracking {
 /// Everything that is tracked, in all databases alike, as Redis does.
 pub struct Readers {
     keys: Index,
+    /// What was read after a change of the same unit, which is yet to be told: behind how many of its changes.
+    late: Vec<(usize, SessionId, Bytes)>,
     prefixes: Index,
     /// Who tracks, sorted.
     clients: Vec<SessionId>,
@@ -67,14 +71,14 @@ pub struct Readers {
 pub enum Due {
     /// A message for each key that the client has read, in the order of the changes.
     Read(Vec<Bytes>),
-    /// One message for all keys with the client's prefixes; some may be there twice.
-    Prefixed(Vec<Bytes>),
+    /// A message for each of the client's prefixes, with all its keys: pairs of both, some of them twice.
+    Prefixed(Vec<(Bytes, Bytes)>),
     Everything,
 }
 
 impl Readers {
     pub fn new(key: HashKey) -> Self {
-        Self { keys: Index::new(key), prefixes: Index::new(key), clients: vec![], due: vec![] }
+        Self { keys: Index::new(key), late: vec![], prefixes: Index::new(key), clients: vec![], due: vec![] }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -97,22 +101,43 @@ impl Readers {
         }
     }
 
-    /// Ends tracking for a client. Its keys are forgotten when they change.
+    /// Ends tracking for a client. Its keys are forgotten when they change, and all of them with the last client.
     pub fn disable(&mut self, id: SessionId) {
         let Ok(at) = self.clients.binary_search(&id) else { return };
         self.clients.remove(at);
         self.due.retain(|(other, _)| *other != id);
         self.prefixes.remove_everywhere(id);
+        if self.clients.is_empty() {
+            self.keys.clear();
+            self.late.clear();
+        }
     }
 
-    /// Remembers that a client read a key.
-    pub fn remember(&mut self, id: SessionId, key: &[u8]) {
-        self.keys.add(key, id);
+    /// Remembers that a client read a key, behind so many changes of the unit.
+    pub fn remember(&mut self, id: SessionId, key: &[u8], changes: usize) {
+        if changes == 0 {
+            self.keys.add(key, id);
+        } else {
+            self.late.push((changes, id, Bytes::from(key)));
+        }
     }
 
-    /// Forgets keys until at most `most` are tracked; their readers are told, as if they had changed.
+    /// Takes note that so many changes of the unit are told: what was read behind them is out of date only from now on.
+    pub fn told(&mut self, changes: usize) {
+        let n = self.late.partition_point(|(behind, ..)| *behind <= changes);
+        for (_, id, key) in self.late.drain(..n) {
+            self.keys.add(&key, id);
+        }
+    }
+
+    /// Returns whether more keys are tracked than `most`; 0 is no limit.
+    pub fn exceed(&self, most: usize) -> bool {
+        most > 0 && self.keys.len() > most
+    }
+
+    /// Forgets keys until at most `most` are tracked; their readers are to be told, as if they had changed.
     pub fn shrink(&mut self, most: usize) {
-        while most > 0 && self.keys.len() > most {
+        while self.exceed(most) {
             let Some((key, readers)) = self.keys.take_any() else { return };
             for id in readers {
                 self.owe_read(id, &key);
@@ -138,10 +163,11 @@ impl Readers {
             }
         }
         let prefixes = self.prefixes.iter().filter(|(prefix, _)| key.starts_with(prefix));
-        let told: Vec<SessionId> = prefixes.flat_map(|(_, clients)| clients.iter().copied()).collect();
-        for id in told.into_iter().filter(|id| !spared(*id)) {
+        let told: Vec<(SessionId, Bytes)> =
+            prefixes.flat_map(|(prefix, clients)| clients.iter().map(|id| (*id, prefix.clone()))).collect();
+        for (id, prefix) in told.into_iter().filter(|(id, _)| !spared(*id)) {
             if let Due::Prefixed(keys) = self.due_of(id, || Due::Prefixed(vec![])) {
-                keys.push(key.clone());
+                keys.push((prefix, key.clone()));
             }
         }
     }

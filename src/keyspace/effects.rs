@@ -149,6 +149,11 @@ impl Effects {
         self.touched.is_empty() && self.pushes.is_empty() && self.calls == 0 && self.beside.is_empty()
     }
 
+    /// Returns how many changes and events the unit has noted so far.
+    pub fn changes_of_unit(&self) -> usize {
+        self.touched.len()
+    }
+
     pub(crate) fn take_touched(&mut self) -> Arena<Touched> {
         std::mem::take(&mut self.touched)
     }
