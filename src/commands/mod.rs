@@ -5,6 +5,7 @@ mod bitfield;
 mod bitmap;
 mod client;
 mod client_list;
+mod cluster;
 mod command;
 mod config;
 mod connection;
@@ -60,6 +61,7 @@ pub const ALL: &[&Family] = &[
     &bitmap::BITMAP,
     &acl::ACL_FAMILY,
     &client::CLIENT_FAMILY,
+    &cluster::CLUSTER_FAMILY,
     &command::COMMAND_FAMILY,
     &config::CONFIG_FAMILY,
     &connection::CONNECTION,

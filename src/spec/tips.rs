@@ -17,10 +17,37 @@ const OTHER: &str = "response_policy:special";
 /// Returns the hints for a command, named in capitals.
 pub fn tips(name: &str) -> &'static [&'static str] {
     match name {
-        "CLIENT INFO" | "CLIENT LIST" | "DUMP" | "HRANDFIELD" | "HSCAN" | "LASTSAVE" | "MIGRATE"
-        | "OBJECT ENCODING" | "OBJECT FREQ" | "OBJECT IDLETIME" | "OBJECT REFCOUNT" | "PTTL" | "SPOP"
-        | "SRANDMEMBER" | "SSCAN" | "TIME" | "TTL" | "XADD" | "XAUTOCLAIM" | "XCLAIM" | "XINFO CONSUMERS"
-        | "XPENDING" | "XTRIM" | "ZRANDMEMBER" | "ZSCAN" => &[DIFFERS],
+        "CLIENT INFO"
+        | "CLIENT LIST"
+        | "CLUSTER GETKEYSINSLOT"
+        | "CLUSTER INFO"
+        | "CLUSTER LINKS"
+        | "CLUSTER NODES"
+        | "CLUSTER SHARDS"
+        | "CLUSTER SLOTS"
+        | "DUMP"
+        | "HRANDFIELD"
+        | "HSCAN"
+        | "LASTSAVE"
+        | "MIGRATE"
+        | "OBJECT ENCODING"
+        | "OBJECT FREQ"
+        | "OBJECT IDLETIME"
+        | "OBJECT REFCOUNT"
+        | "PTTL"
+        | "SPOP"
+        | "SRANDMEMBER"
+        | "SSCAN"
+        | "TIME"
+        | "TTL"
+        | "XADD"
+        | "XAUTOCLAIM"
+        | "XCLAIM"
+        | "XINFO CONSUMERS"
+        | "XPENDING"
+        | "XTRIM"
+        | "ZRANDMEMBER"
+        | "ZSCAN" => &[DIFFERS],
         "LATENCY DOCTOR" | "LATENCY GRAPH" | "LATENCY HISTOGRAM" | "LATENCY HISTORY" | "LATENCY LATEST" => {
             &[DIFFERS, NODES, OTHER]
         }
