@@ -16,10 +16,8 @@ use support::words::to_resp;
 const JUSTIFIED: &[(&str, Aspect, &str)] = &[
     ("zrank", Aspect::Arity, "WITHSCORE is of 7.2"),
     ("zrevrank", Aspect::Arity, "WITHSCORE is of 7.2"),
+    ("cluster", Aspect::Subcommands, "there is no cluster that could be administered"),
     ("migrate", Aspect::Keys, "Redis looks for KEYS from the end, and so misses it where a key is called so"),
-    ("sort", Aspect::Keys, "patterns of keys are unknown to Redis, and STORE is; we say what we know"),
-    ("sort_ro", Aspect::Keys, "patterns of keys are unknown to Redis; we say nothing of them"),
-    ("sort_ro", Aspect::Flags, "as no key moves that we know of"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -183,9 +183,18 @@ fn describe(reply: &mut Reply<'_>, table: &Table, known: &Known) {
     reply.set(tips.len());
     tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     let keys = spec.shape.keys.iter().filter(|keys| **keys != KeySpec::None);
-    reply.set(keys.clone().count());
+    let patterns = spec.follows_patterns();
+    reply.set(keys.clone().count() + usize::from(patterns));
     for (i, keys) in keys.enumerate() {
-        describe_keys(reply, spec, spec.access.get(i).copied().unwrap_or_default(), *keys);
+        let access = spec.access.get(i).copied().unwrap_or_default();
+        match keys {
+            // Where STORE is depends on the options in front of it.
+            KeySpec::Range { begin: Begin::After { .. }, .. } if patterns => describe_unknown(reply, access),
+            _ => describe_keys(reply, spec, access, *keys),
+        }
+        if i == 0 && patterns {
+            describe_unknown(reply, Access::RO.or(Access::ACCESS));
+        }
     }
     match known.subcommands.len() {
         0 => reply.set(0),
@@ -233,6 +242,16 @@ fn describe_keys(reply: &mut Reply<'_>, spec: &Spec, access: Access, keys: KeySp
         KeySpec::Count { step, .. } => {
             search(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step.into())]);
         }
+    }
+}
+
+fn describe_unknown(reply: &mut Reply<'_>, access: Access) {
+    reply.map(3);
+    reply.bulk(b"flags");
+    words(reply, access.names());
+    for step in ["begin_search", "find_keys"] {
+        reply.bulk(step.as_bytes());
+        typed(reply, "unknown", 0);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::data::object::Object;
 use crate::engine::session::Turn;
 use crate::engine::{Call, Family};
 use crate::keyspace::{Event, Expiry};
-use crate::resp::{Args, Error, Result};
+use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
 pub const SORT_FAMILY: Family =
@@ -51,7 +51,7 @@ command! {
 }
 
 fn sort_or_store(call: &mut Call<'_>) -> Result {
-    let query = Query::read(call.args, Stores::Maybe)?;
+    let query = Query::read(call, Stores::Maybe)?;
     sort(call, query)
 }
 
@@ -78,7 +78,7 @@ command! {
 }
 
 fn sort_only(call: &mut Call<'_>) -> Result {
-    let query = Query::read(call.args, Stores::Never)?;
+    let query = Query::read(call, Stores::Never)?;
     sort(call, query)
 }
 
@@ -103,9 +103,9 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn read(args: Args<'a>, stores: Stores) -> Result<Self> {
+    fn read(call: &Call<'a>, stores: Stores) -> Result<Self> {
         let mut query = Self::default();
-        let mut options = args.options(2);
+        let mut options = call.args.options(2);
         while !options.is_empty() {
             let left = options.len();
             if options.word("ASC") {
@@ -123,7 +123,17 @@ impl<'a> Query<'a> {
                 let pattern = options.take()?;
                 query.by = Some(pattern);
                 query.keeps_order |= !pattern.contains(&b'*');
+                if pattern.contains(&b'*') && !call.may_read_all_keys() {
+                    return Err(Error::Text(
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
             } else if left > 1 && options.word("GET") {
+                if !call.may_read_all_keys() {
+                    return Err(Error::Text(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 query.gets.push(options.take()?);
             } else {
                 return Err(Error::Syntax);

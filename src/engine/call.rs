@@ -167,6 +167,14 @@ impl Call<'_> {
         self.shared.acl.log.note(entry, most);
     }
 
+    /// Returns whether the client may run this command on keys that its arguments don't name.
+    pub fn may_read_all_keys(&self) -> bool {
+        let Shared { acl, table, .. } = &*self.shared;
+        let user = self.session.user;
+        acl.may_everything(user)
+            || table.find(self.args).is_some_and(|place| acl.user(user).may_read_all_keys(place))
+    }
+
     /// Waits for the end of a pause; then the call runs as if it came only then.
     pub(super) fn wait_for_turn(&mut self) {
         self.wait(On::Turn, None, Nothing::Null);

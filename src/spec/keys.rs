@@ -86,10 +86,29 @@ impl Group {
 /// Returns where a group begins in these arguments, if its word is there.
 fn place(spec: &'static Spec, begin: Begin, args: Args<'_>) -> Option<usize> {
     match begin {
+        Begin::After { first, .. } if spec.follows_patterns() => destination(first.into(), args),
         Begin::At(at) => Some(at.into()),
         Begin::After { from, to, first } => {
             let word = spec.syntax.get(from.into()..to.into())?;
             (first.into()..args.len()).find(|i| args.is(*i, word)).map(|i| i + 1)
         }
     }
+}
+
+/// Returns where SORT stores: behind the last STORE that is not itself said by another option.
+fn destination(first: usize, args: Args<'_>) -> Option<usize> {
+    let mut found = None;
+    let mut i = first;
+    while i + 1 < args.len() {
+        let takes = if args.is(i, "LIMIT") {
+            2
+        } else {
+            usize::from(["BY", "GET", "STORE"].iter().any(|word| args.is(i, word)))
+        };
+        if args.is(i, "STORE") {
+            found = Some(i + 1);
+        }
+        i += 1 + takes;
+    }
+    found
 }

@@ -58,13 +58,20 @@ impl Spec {
         self.name.to_ascii_lowercase().replacen(' ', "|", 1)
     }
 
+    /// Returns whether what is in a key names other keys, as for SORT with BY and GET.
+    pub fn follows_patterns(&self) -> bool {
+        self.syntax.contains("[GET pattern]")
+    }
+
     /// Returns whether COMMAND's three numbers can't tell all positions of keys.
     pub fn moves_keys(&self) -> bool {
-        self.shape.keys.iter().any(|keys| match keys {
-            KeySpec::None => false,
-            KeySpec::Range { begin, .. } => matches!(begin, Begin::After { .. }),
-            KeySpec::Count { .. } => true,
-        })
+        let follows_patterns = self.follows_patterns();
+        follows_patterns
+            || self.shape.keys.iter().any(|keys| match keys {
+                KeySpec::None => false,
+                KeySpec::Range { begin, .. } => matches!(begin, Begin::After { .. }),
+                KeySpec::Count { .. } => true,
+            })
     }
 
     /// Returns the first key's position, the last one's (negative from the end) and the step between keys, as far as
