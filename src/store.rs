@@ -321,16 +321,20 @@ impl Store {
 
     /// Begins to write the present state.
     fn saver(&mut self, purpose: Purpose, now: Time) -> Saver {
+        let options = self.save_options(purpose, now);
+        Saver::new(self.engine.keyspace_mut(), options)
+    }
+
+    fn save_options(&self, purpose: Purpose, now: Time) -> Options {
         let shared = self.engine.shared();
-        let options = Options {
+        Options {
             purpose,
             compress: shared.config.rdbcompression,
             checksum: shared.config.rdbchecksum,
             now,
             used_memory: shared.host.used_memory,
             redis_version: REDIS_VERSION,
-        };
-        Saver::new(self.engine.keyspace_mut(), options)
+        }
     }
 
     /// Appends about `budget` bytes of the snapshot to `out`.

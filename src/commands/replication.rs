@@ -3,8 +3,8 @@
 use crate::base::number::parse_uint;
 use crate::command;
 use crate::engine::{Call, Family};
-use crate::replication::Replica;
-use crate::resp::{Error, Result};
+use crate::replication::{Contents, Replica};
+use crate::resp::{Error, Result, split_line};
 use crate::spec::Categories;
 
 pub const REPLICATION: Family = Family {
@@ -95,6 +95,9 @@ fn configure(call: &mut Call<'_>) -> Result {
         } else if is("IP-ADDRESS") {
             let address = String::from_utf8_lossy(call.args.at(i + 1)).into_owned();
             call.shared.primary.introduce(session, now, |link| link.address = address);
+        } else if is("RDB-FILTER-ONLY") {
+            let contents = contents(call.args.at(i + 1))?;
+            call.shared.primary.introduce(session, now, |link| link.want_contents(contents));
         } else if !is("CAPA") && !is("VERSION") {
             let option = String::from_utf8_lossy(call.args.at(i));
             return Err(Error::said(format!("ERR Unrecognized REPLCONF option: {option}")));
@@ -107,6 +110,19 @@ fn configure(call: &mut Call<'_>) -> Result {
         call.shared.serve_waits_for_replicas();
     }
     Ok(())
+}
+
+/// Returns what words say that a snapshot is to hold.
+fn contents(words: &[u8]) -> Result<Contents> {
+    let words = split_line(words).ok_or(Error::Text("ERR Missing rdb-filter-only values"))?;
+    match words.iter().find(|word| !word.eq_ignore_ascii_case(b"functions")) {
+        Some(word) => Err(Error::said(format!(
+            "ERR Unsupported rdb-filter-only option: {}",
+            String::from_utf8_lossy(word)
+        ))),
+        None if words.is_empty() => Ok(Contents::Nothing),
+        None => Ok(Contents::Functions),
+    }
 }
 
 command! {

@@ -1,7 +1,7 @@
 //! Those who follow: they are fed the log, once a unit is whole.
 
 use crate::base::time::Time;
-use crate::replication::Link;
+use crate::replication::{Contents, Link};
 use crate::resp::SessionId;
 
 use super::Engine;
@@ -10,11 +10,11 @@ use super::shared::{Client, Clients, Shared};
 use super::wait::On;
 
 impl Engine {
-    /// Takes note that a snapshot of this moment is being made for the replicas that want one. Their stream selects its
-    /// database first.
-    pub fn begin_sync(&mut self) {
+    /// Takes note that a snapshot of this moment is being made for the replicas that want one with these contents. Their
+    /// stream selects its database first.
+    pub fn begin_sync(&mut self, contents: Contents) {
         self.effects.restart_log();
-        self.shared.primary.begin_snapshot(self.effects.log().len());
+        self.shared.primary.begin_snapshot(contents, self.effects.log().len());
     }
 
     /// Sends the snapshot to the replicas that it was made for.

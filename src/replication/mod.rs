@@ -3,5 +3,5 @@
 pub mod primary;
 pub mod replica;
 
-pub use primary::{Link, Primary};
+pub use primary::{Contents, Link, Primary};
 pub use replica::{Due, Heard, Introduction, Place, Replica};

@@ -19,6 +19,14 @@ pub struct Primary {
     last_ping: Time,
 }
 
+/// What is in a snapshot for a replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contents {
+    Everything,
+    Functions,
+    Nothing,
+}
+
 /// A replica.
 pub struct Link {
     pub session: SessionId,
@@ -29,6 +37,8 @@ pub struct Link {
     pub address: String,
     /// It is named the history and the place in it before the snapshot: PSYNC.
     named: bool,
+    /// What it wants in the snapshot.
+    contents: Contents,
     /// It wants the snapshot alone.
     snapshot_only: bool,
     /// How far it says it has got, and when it said so.
@@ -76,6 +86,7 @@ impl Primary {
                 port: 0,
                 address: String::new(),
                 named: false,
+                contents: Contents::Everything,
                 snapshot_only: false,
                 acknowledged: 0,
                 stored: 0,
@@ -135,15 +146,17 @@ impl Primary {
 
     // Snapshots -------------------------------------------------------------------------------------------------
 
-    /// Returns whether somebody waits for a snapshot to begin.
-    pub fn wants_snapshot(&self) -> bool {
-        self.links.iter().any(|link| matches!(link.stage, Stage::Wanting))
+    /// Returns what is to be in the snapshot that somebody waits for.
+    pub fn wanted_snapshot(&self) -> Option<Contents> {
+        self.links.iter().find(|link| matches!(link.stage, Stage::Wanting)).map(|link| link.contents)
     }
 
-    /// Takes note that a snapshot of this moment is being made, for all who want one. `log` is how long the log is.
-    pub fn begin_snapshot(&mut self, log: usize) {
+    /// Takes note that a snapshot of this moment is being made, for all who want one with these contents. `log` is how
+    /// long the log is.
+    pub fn begin_snapshot(&mut self, contents: Contents, log: usize) {
         self.fed = log;
-        for link in self.links.iter_mut().filter(|link| matches!(link.stage, Stage::Wanting)) {
+        let wanting = |link: &&mut Link| matches!(link.stage, Stage::Wanting) && link.contents == contents;
+        for link in self.links.iter_mut().filter(wanting) {
             link.stage = Stage::Copying(self.offset, vec![]);
         }
     }
@@ -261,6 +274,10 @@ impl Link {
         if self.address.is_empty() { other } else { &self.address }
     }
 
+    pub fn want_contents(&mut self, contents: Contents) {
+        self.contents = contents;
+    }
+
     pub fn want_snapshot_only(&mut self, only: bool) {
         self.snapshot_only = only;
     }
@@ -316,7 +333,7 @@ mod tests {
         primary.follow(SessionId(1), false, NOW);
         primary.follow(SessionId(2), true, NOW);
         primary.feed_log(b"early", sent.to());
-        primary.begin_snapshot(5);
+        primary.begin_snapshot(Contents::Everything, 5);
         primary.feed_log(b"early during", sent.to());
         primary.follow(SessionId(3), false, NOW);
         primary.end_snapshot(b"snapshot", sent.to());
@@ -325,7 +342,7 @@ mod tests {
         assert_eq!(sent.take(1), "$8\r\nsnapshot during later");
         assert_eq!(sent.take(2), "+FULLRESYNC id 5\r\n$8\r\nsnapshot during later");
         assert_eq!(sent.take(3), "");
-        assert!(primary.wants_snapshot());
+        assert_eq!(primary.wanted_snapshot(), Some(Contents::Everything));
         assert_eq!(primary.offset(), 18);
     }
 
@@ -333,11 +350,11 @@ mod tests {
     fn a_snapshot_that_is_given_up_is_wanted_again() {
         let (mut primary, mut sent) = (Primary::new("id".into()), Sent::default());
         primary.follow(SessionId(1), false, NOW);
-        primary.begin_snapshot(0);
+        primary.begin_snapshot(Contents::Everything, 0);
         primary.feed_log(b"lost", sent.to());
         primary.give_up_snapshot();
-        assert!(primary.wants_snapshot());
-        primary.begin_snapshot(4);
+        assert_eq!(primary.wanted_snapshot(), Some(Contents::Everything));
+        primary.begin_snapshot(Contents::Everything, 4);
         primary.end_snapshot(b"snapshot", sent.to());
         assert_eq!(sent.take(1), "$8\r\nsnapshot");
         primary.leave(SessionId(1));
@@ -349,7 +366,7 @@ mod tests {
         let (mut primary, mut sent) = (Primary::new("id".into()), Sent::default());
         primary.ping_if_due(NOW, 10, false, sent.to());
         primary.follow(SessionId(1), false, NOW);
-        primary.begin_snapshot(0);
+        primary.begin_snapshot(Contents::Everything, 0);
         primary.end_snapshot(b"", sent.to());
         primary.ping_if_due(NOW.plus_seconds(9), 10, false, sent.to());
         assert_eq!(sent.take(1), "$0\r\n");

@@ -1,7 +1,10 @@
 //! The snapshot that replicas begin with. Its length goes in front of it, so it is whole before any of it is sent.
 
 use crate::base::time::Time;
+use crate::data::table::HashKey;
+use crate::keyspace::Keyspace;
 use crate::persist::rdb::{Progress, Purpose, Saver};
+use crate::replication::Contents;
 
 use super::Store;
 
@@ -17,10 +20,17 @@ pub(super) struct Sync {
 impl Store {
     /// Goes on with the snapshot that replicas wait for. One for the host comes first.
     pub(super) fn step_sync(&mut self) {
-        if self.is_free() && self.engine.shared().primary.wants_snapshot() {
+        while self.is_free()
+            && let Some(contents) = self.engine.shared().primary.wanted_snapshot()
+        {
+            self.engine.begin_sync(contents);
+            if contents != Contents::Everything {
+                let bytes = self.part(contents);
+                self.engine.end_sync(&bytes);
+                continue;
+            }
             let mut saver = self.saver(Purpose::Dump, self.now);
             saver.stream_db = self.engine.stream_db();
-            self.engine.begin_sync();
             self.sync = Some(Sync { saver, bytes: vec![] });
         }
         let Some(sync) = &mut self.sync else { return };
@@ -29,6 +39,18 @@ impl Store {
             self.engine.end_sync(&sync.bytes);
             self.sync = None;
         }
+    }
+
+    /// Writes a snapshot without keys.
+    fn part(&self, contents: Contents) -> Vec<u8> {
+        let mut keyspace = Keyspace::new(HashKey(0, 0), 1);
+        if contents == Contents::Functions {
+            keyspace.libraries = self.engine.keyspace().libraries.clone();
+        }
+        let mut saver = Saver::new(&mut keyspace, self.save_options(Purpose::Dump, self.now));
+        let mut bytes = vec![];
+        while saver.step(&mut keyspace, BUDGET, &mut bytes) == Progress::Working {}
+        bytes
     }
 
     /// Gives up the snapshot for replicas, because the keyspace is to be written or loaded for the host.
