@@ -1,7 +1,7 @@
 //! Hostile input: whatever comes, the engine answers, and goes on.
 //!
-//! Three targets: bytes that are nearly RESP, calls of every command with arguments that nobody in his right mind sends,
-//! and (in `tests/dump.rs`) forged payloads. `REDLET_LONG=1` runs them a hundred times as long. What is drawn is the same
+//! Bytes that are nearly RESP, calls of every command with arguments that nobody in his right mind sends, any bytes as
+//! keys and values, and (in `tests/dump.rs`) forged payloads. `REDLET_LONG=1` runs them a hundred times as long. What is drawn is the same
 //! each time.
 
 mod support;
@@ -14,6 +14,7 @@ use redlet::resp::{Reader, SessionId};
 use redlet::spec::Spec;
 use redlet::store::Store;
 
+use support::engine::Host;
 use support::words::to_resp;
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
@@ -210,6 +211,70 @@ fn arguments_beyond_the_limit_are_refused_before_they_come() {
     for call in ["SETRANGE k 536870912 x", "SETBIT k 4294967296 1", "BITFIELD k SET u8 4294967296 1"] {
         assert!(victim.call(&words(call)).starts_with(b"-ERR"), "{call}");
     }
+}
+
+#[test]
+fn arrays_in_arrays_are_refused_at_the_first() {
+    let nested = b"*1\r\n".repeat(100_000);
+    let said = Victim::new().feed(&[&nested]);
+    assert_eq!(String::from_utf8_lossy(&said), "-ERR Protocol error: expected '$', got '*'\r\n");
+}
+
+#[test]
+fn any_bytes_are_kept_in_every_type() {
+    let mut random = Random::new(3);
+    let mut host = Host::new();
+    let mut call = |args: &[&[u8]]| {
+        host.send("a", &to_resp(&args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>()));
+        host.take("a").0
+    };
+    for _ in 0..rounds(30) {
+        let bytes: Vec<Vec<u8>> = (0..4).map(|_| any_bytes(&mut random)).collect();
+        let [one, two, three, four] = [0, 1, 2, 3].map(|i| &*bytes[i]);
+        call(&[b"FLUSHALL"]);
+        for (i, made) in [
+            &[b"SET", one, two] as &[&[u8]],
+            &[b"RPUSH", one, two, three, four],
+            &[b"SADD", one, two, three, four],
+            &[b"HSET", one, two, three, three, four],
+            &[b"ZADD", one, b"-inf", two, b"1.5", three, b"inf", four],
+            &[b"XADD", one, b"1-1", two, three, four, one],
+            &[b"PFADD", one, two, three, four],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut args = made.to_vec();
+            let key = [one, &[i as u8]].concat();
+            args[1] = &key;
+            let said = call(&args);
+            assert!(!said.starts_with(b"-"), "{}", said.escape_ascii());
+            let dump = call(&[b"DUMP", &key]);
+            let payload = dump.split(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+            let copy = [b"copy", &*key].concat();
+            assert_eq!(call(&[b"RESTORE", &copy, b"0", &dump[payload..dump.len() - 2]]), b"+OK\r\n");
+            let digests = call(&[b"DEBUG", b"DIGEST-VALUE", &key, &copy]);
+            let lines: Vec<&[u8]> = digests.split(|byte| *byte == b'\n').collect();
+            assert_eq!(lines[1], lines[2], "{}", key.escape_ascii());
+        }
+        let digest = call(&[b"DEBUG", b"DIGEST"]);
+        assert_eq!(call(&[b"DEBUG", b"RELOAD"]), b"+OK\r\n");
+        assert_eq!(call(&[b"DEBUG", b"DIGEST"]), digest);
+        assert_eq!(call(&[b"GET", &[one, &[0]].concat()]), bulk(two));
+    }
+}
+
+fn any_bytes(random: &mut Random) -> Vec<u8> {
+    match random.below(4) {
+        0 => HOSTILE[random.below(HOSTILE.len() as u64) as usize].to_vec(),
+        1 => (0..random.below(300)).map(|_| random.next() as u8).collect(),
+        2 => vec![random.next() as u8; random.below(70) as usize],
+        _ => (random.next() as i64 >> random.below(64)).to_string().into_bytes(),
+    }
+}
+
+fn bulk(bytes: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
 /// An engine with keys of every type, and somebody who means it ill.

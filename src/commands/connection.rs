@@ -12,6 +12,7 @@ use crate::resp::{Error, Protocol, Result};
 use crate::spec::Categories;
 
 use super::client::{check_name, set_name};
+use super::key::database;
 
 pub const CONNECTION: Family = Family {
     name: "connection",
@@ -277,9 +278,7 @@ command! {
 }
 
 fn select(call: &mut Call<'_>) -> Result {
-    let index = call.args.int(1)?;
-    let index = u32::try_from(index).ok().filter(|index| (*index as usize) < call.db.databases());
-    call.session.db = index.ok_or(Error::Text("ERR DB index is out of range"))?;
+    call.session.db = database(call, call.args.int(1)?)?;
     call.reply.ok();
     Ok(())
 }

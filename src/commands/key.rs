@@ -267,6 +267,9 @@ const SAME_OBJECT: Error = Error::Text("ERR source and destination objects are t
 
 /// Returns the database of this number.
 pub(super) fn database(call: &Call<'_>, number: i64) -> Result<u32> {
+    if i32::try_from(number).is_err() {
+        return Err(Error::Text("ERR value is out of range, value must between -2147483648 and 2147483647"));
+    }
     let index = u32::try_from(number).ok().filter(|index| (*index as usize) < call.db.databases());
     index.ok_or(Error::Text("ERR DB index is out of range"))
 }

@@ -138,8 +138,9 @@ command! {
 }
 
 fn swap(call: &mut Call<'_>) -> Result {
-    let first = call.args.int(1).map_err(|_| Error::Text("ERR invalid first DB index"))?;
-    let second = call.args.int(2).map_err(|_| Error::Text("ERR invalid second DB index"))?;
+    let number = |i| call.args.int(i).ok().filter(|number| i32::try_from(*number).is_ok());
+    let first = number(1).ok_or(Error::Text("ERR invalid first DB index"))?;
+    let second = number(2).ok_or(Error::Text("ERR invalid second DB index"))?;
     let (first, second) = (database(call, first)?, database(call, second)?);
     call.db.swap(first, second);
     call.reply.ok();

@@ -29,6 +29,9 @@ pub enum Parsed {
     Partial,
 }
 
+/// Places of arguments for which a client keeps memory.
+const KEPT_SPANS: usize = 1024;
+
 /// Reads one client's stream.
 #[derive(Default, Debug)]
 pub struct Parser {
@@ -142,6 +145,13 @@ impl Parser {
         super::Args::new(if self.inline { &self.words } else { input }, &self.spans)
     }
 
+    /// Gives back the memory that a command with very many arguments took, once it has run.
+    pub fn shrink(&mut self) {
+        if self.missing == 0 && self.spans.capacity() > KEPT_SPANS {
+            self.spans = Vec::new();
+        }
+    }
+
     /// Returns the arguments already found of a command that is still coming in: what a client owes.
     pub fn pending_args(&self) -> usize {
         if self.missing > 0 { self.spans.len() } else { 0 }
@@ -174,7 +184,8 @@ fn header(input: &[u8], from: usize, too_big: &str) -> Result<Option<(Option<i64
             None => return Ok(None),
             Some(b'\r') => break,
             Some(digit @ b'0'..=b'9') => {
-                match n.checked_mul(10).and_then(|n| n.checked_add(i64::from(digit - b'0'))) {
+                let digit = i64::from(digit - b'0') * if negative { -1 } else { 1 };
+                match n.checked_mul(10).and_then(|n| n.checked_add(digit)) {
                     Some(sum) => n = sum,
                     None => valid = false,
                 }
@@ -188,7 +199,7 @@ fn header(input: &[u8], from: usize, too_big: &str) -> Result<Option<(Option<i64
     }
     let leading_zero = at - digits > 1 && input[digits] == b'0';
     valid &= at > digits && !leading_zero && !(negative && n == 0);
-    Ok(Some((valid.then_some(if negative { -n } else { n }), at + 2)))
+    Ok(Some((valid.then_some(n), at + 2)))
 }
 
 fn printable(byte: u8) -> char {
