@@ -199,7 +199,7 @@ impl Host {
     fn build(self) -> Result<()> {
         match self {
             Host::Native | Host::Spawn => {
-                run(program("cargo").args(["build", "--quiet", "--bin", "redlet-server", "--all-features"]))
+                run(program("cargo").args(crate::test::SERVER))
             }
             Host::Wasm => {
                 setup::builders()?;
