@@ -103,6 +103,7 @@ impl Engine {
         client.session.unread = input.len() - at;
         client.session.announced = announced;
         client.session.parsed = parsed;
+        parser.shrink();
         client.parser = parser;
         self.shared.clients.check_in(client);
         at
