@@ -198,9 +198,7 @@ impl Host {
 
     fn build(self) -> Result<()> {
         match self {
-            Host::Native | Host::Spawn => {
-                run(program("cargo").args(crate::test::SERVER))
-            }
+            Host::Native | Host::Spawn => run(program("cargo").args(crate::test::SERVER)),
             Host::Wasm => {
                 setup::builders()?;
                 wasm::build_all()?;
