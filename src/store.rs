@@ -17,7 +17,7 @@ use crate::engine::{Answer, Config, Engine, Peer, REDIS_VERSION, Request, Reques
 use crate::keyspace::Keyspace;
 use crate::persist::aof;
 use crate::persist::commands::Writer;
-use crate::persist::rdb::{self, Loader, Options, Saver};
+use crate::persist::rdb::{self, Loader, Options, Saver, version_for};
 use crate::resp::{Args, SessionId};
 #[cfg(feature = "scripting")]
 use crate::scripting::Scripting;
@@ -279,6 +279,12 @@ impl Store {
         self.snapshot.is_some()
     }
 
+    /// Returns why no snapshot can be written in the version that `rdb-version` asks for, if it can't.
+    pub fn refusal(&self) -> Result<(), String> {
+        let wished = self.engine.shared().config.rdb_version.get() as u32;
+        version_for(self.engine.keyspace(), wished).map(drop).map_err(str::to_owned)
+    }
+
     /// Sets the point in time of a snapshot: one that was asked for, or one of the host's own.
     ///
     /// If another one is being written it is given up; who waits for that one gets the answer of this one.
@@ -327,8 +333,12 @@ impl Store {
 
     fn save_options(&self, purpose: Purpose, now: Time) -> Options {
         let shared = self.engine.shared();
+        let keyspace = self.engine.keyspace();
+        let wished = shared.config.rdb_version.get() as u32;
         Options {
             purpose,
+            // Replicas, exports and whatever can't be in the version that is wished for get the lowest that holds it.
+            version: version_for(keyspace, wished).or_else(|_| version_for(keyspace, 0)).unwrap_or_default(),
             compress: shared.config.rdbcompression,
             checksum: shared.config.rdbchecksum,
             now,
@@ -345,6 +355,7 @@ impl Store {
         let before = out.len();
         let progress = saver.step(self.engine.keyspace_mut(), budget, out);
         *bytes += (out.len() - before) as u64;
+        let kept = self.engine.keyspace().kept_bytes();
         let state = &mut self.engine.shared_mut().persistence;
         let running = match purpose {
             Purpose::Dump => &mut state.saving,
@@ -352,6 +363,7 @@ impl Store {
         };
         if let Some(running) = running {
             (running.keys_done, running.keys) = saver.keys();
+            running.kept = running.kept.max(kept);
         }
         progress
     }
@@ -420,7 +432,13 @@ impl Store {
     pub fn load_done(&mut self) -> Result<Loaded, Damage> {
         let state = &mut self.engine.shared_mut().persistence;
         state.loading = None;
-        let loaded = self.loader.take().map(Loader::finish).transpose()?.unwrap_or_default();
+        let loader = self.loader.take();
+        for key in loader.iter().flat_map(Loader::skipped) {
+            let text = format!("skipping empty key: {}", key.escape_ascii());
+            self.engine.shared_mut().requests.push(Request::Warn(text));
+        }
+        let loaded = loader.map(Loader::finish).transpose()?.unwrap_or_default();
+        let state = &mut self.engine.shared_mut().persistence;
         state.loaded_keys = loaded.keys;
         state.expired_while_loading = loaded.expired;
         Ok(loaded)

@@ -94,6 +94,10 @@ fn debug(call: &mut Call<'_>) -> Result {
         (b"LOADAOF", 2) => drop(call.wait_for_host(Request::Reload { log: true })),
         // There is nothing here that this would change.
         (b"AOF-FLUSH-SLEEP", 3) => call.reply.ok(),
+        (b"SET-SKIP-CHECKSUM-VALIDATION", 3) => {
+            call.shared.skip_checksums = flag(call);
+            call.reply.ok();
+        }
         (b"SET-DISABLE-DENY-SCRIPTS", 3) => {
             call.shared.unbridled_scripts = call.args.int(2)? != 0;
             call.reply.ok();
@@ -131,6 +135,7 @@ const HELP: &[(&str, &str)] = &[
     ("REPLICATE call...", "Logs a call, and tells replicas of it, without running it."),
     ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Says when reply buffers become smaller."),
     ("SET-ACTIVE-EXPIRE 0|1", "Lets keys past their deadline be until they are asked for."),
+    ("SET-SKIP-CHECKSUM-VALIDATION 0|1", "Restores payloads whose checksum is wrong."),
     ("SLEEP seconds", "Holds the server up."),
 ];
 

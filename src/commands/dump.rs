@@ -3,7 +3,7 @@
 use crate::base::number::{format_int, parse_int};
 use crate::command;
 use crate::data::entry::Entry;
-use crate::engine::{Call, Family};
+use crate::engine::{Call, Family, Request};
 use crate::keyspace::Event;
 use crate::persist::rdb::{self, BadPayload};
 use crate::resp::{Args, Error, Result};
@@ -131,9 +131,15 @@ fn restore(call: &mut Call<'_>) -> Result {
         return Err(Error::Text("ERR Invalid TTL value, must be >= 0"));
     }
     let limits = &call.db.keyspace().limits;
-    let mut entry = rdb::restore(key, call.args.at(3), limits).map_err(|bad| match bad {
+    let entry = rdb::restore(key, call.args.at(3), !call.shared.skip_checksums, limits);
+    let mut entry = entry.map_err(|bad| match bad {
         BadPayload::Footer => Error::Text("ERR DUMP payload version or checksum are wrong"),
-        BadPayload::Value => Error::Text("ERR Bad data format"),
+        BadPayload::Value(fault) => {
+            call.shared
+                .requests
+                .push(Request::Warn(format!("RESTORE was given a payload that is damaged: {fault}")));
+            Error::Text("ERR Bad data format")
+        }
     })?;
     let start = if manner.absolute { 0 } else { call.db.now.millis() as i64 };
     let until = (ms > 0).then(|| ms.saturating_add(start));

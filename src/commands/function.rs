@@ -214,7 +214,7 @@ fn restore(call: &mut Call<'_>) -> Result {
             "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
         ));
     }
-    let payload = rdb::restore_libraries(call.args.at(2));
+    let payload = rdb::restore_libraries(call.args.at(2), !call.shared.skip_checksums);
     let sources = payload.map_err(|_| Error::Text("ERR DUMP payload version or checksum are wrong"))?;
     if is_kept_unread(call) {
         return change_sources(call, |libraries| {

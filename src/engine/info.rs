@@ -204,11 +204,18 @@ fn persistence(text: &mut String, source: &Source<'_>) {
     let since = |running: &Option<super::persistence::Running>| {
         running.map_or(-1, |running| (source.now.micros_since(running.since) / 1_000_000) as i64)
     };
+    let running = state.saving.or(state.rewriting);
+    let (kept, done, keys) =
+        running.map_or((0, 0, 0), |running| (running.kept, running.keys_done, running.keys));
     fields!(text,
         "loading": u8::from(state.loading.is_some()),
         "async_loading": 0,
-        "current_save_keys_processed": state.saving.map_or(0, |saving| saving.keys_done),
-        "current_save_keys_total": state.saving.map_or(0, |saving| saving.keys),
+        "current_cow_peak": kept,
+        "current_cow_size": kept,
+        "current_cow_size_age": 0,
+        "current_fork_perc": fixed(percent_of(done, keys), 2),
+        "current_save_keys_processed": done,
+        "current_save_keys_total": keys,
         "rdb_changes_since_last_save": source.dirty.saturating_sub(state.saved_at_dirty),
         "rdb_bgsave_in_progress": u8::from(state.saving.is_some()),
         "rdb_last_save_time": state.last_save.seconds(),
@@ -216,7 +223,7 @@ fn persistence(text: &mut String, source: &Source<'_>) {
         "rdb_last_bgsave_time_sec": seconds(state.last_save_seconds),
         "rdb_current_bgsave_time_sec": since(&state.saving),
         "rdb_saves": state.saves,
-        "rdb_last_cow_size": 0,
+        "rdb_last_cow_size": state.last_save_kept,
         "rdb_last_load_keys_expired": state.expired_while_loading,
         "rdb_last_load_keys_loaded": state.loaded_keys,
         "aof_enabled": u8::from(state.log_enabled),
@@ -227,7 +234,7 @@ fn persistence(text: &mut String, source: &Source<'_>) {
         "aof_last_bgrewrite_status": status(state.last_rewrite_failed),
         "aof_rewrites": state.rewrites,
         "aof_last_write_status": status(state.log_failed),
-        "aof_last_cow_size": 0,
+        "aof_last_cow_size": state.last_rewrite_kept,
     );
     if state.log_enabled {
         fields!(text,

@@ -126,6 +126,7 @@ impl Engine {
             interpreter: None,
             unbridled_scripts: false,
             uninterrupted: false,
+            skip_checksums: false,
             busy: None,
             reply_buffers: output::ReplyBuffers::default(),
             cron_paused: false,

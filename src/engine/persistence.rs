@@ -20,6 +20,9 @@ pub struct Persistence {
     pub last_try: Option<Time>,
     pub last_save_seconds: Option<u64>,
     pub saves: u64,
+    /// Bytes that were kept for the last snapshot, and for the last rewrite.
+    pub last_save_kept: u64,
+    pub last_rewrite_kept: u64,
     pub rewriting: Option<Running>,
     /// A rewrite was asked for that is to begin once the snapshot is taken.
     pub rewrite_scheduled: bool,
@@ -73,6 +76,8 @@ pub struct Running {
     pub log_size: u64,
     pub keys_done: u64,
     pub keys: u64,
+    /// Bytes that were kept because they changed before they were written.
+    pub kept: u64,
 }
 
 impl Persistence {
@@ -98,7 +103,7 @@ impl Persistence {
     }
 
     fn running(&self, dirty: u64, now: Time) -> Running {
-        Running { since: now, dirty, log_size: self.log_size, keys_done: 0, keys: 0 }
+        Running { since: now, dirty, log_size: self.log_size, keys_done: 0, keys: 0, kept: 0 }
     }
 
     /// Returns whether neither a snapshot nor a rewrite is asked for, and nothing is being loaded.
@@ -110,6 +115,7 @@ impl Persistence {
     /// Takes note of how a snapshot ended.
     pub fn end_save(&mut self, result: &Result<(), String>, now: Time) {
         let running = self.saving.take();
+        self.last_save_kept = running.map_or(0, |running| running.kept);
         self.last_save_failed = result.is_err();
         self.last_save_seconds = running.map(|running| now.seconds().saturating_sub(running.since.seconds()));
         match (result, running) {
@@ -126,6 +132,7 @@ impl Persistence {
     /// Takes note of how a rewrite of the log ended; it begins with a snapshot of `base` bytes.
     pub fn end_rewrite(&mut self, result: &Result<(), String>, base: u64, now: Time) {
         let running = self.rewriting.take();
+        self.last_rewrite_kept = running.map_or(0, |running| running.kept);
         self.last_rewrite_failed = result.is_err();
         self.last_rewrite_seconds =
             running.map(|running| now.seconds().saturating_sub(running.since.seconds()));

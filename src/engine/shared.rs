@@ -62,6 +62,8 @@ pub struct Shared {
     pub unbridled_scripts: bool,
     /// Who calls now can't wait, so that scripts run on.
     pub uninterrupted: bool,
+    /// Payloads are restored whatever their checksums say, for tests.
+    pub skip_checksums: bool,
     /// The script that goes on in slices.
     pub busy: Option<Busy>,
     pub reply_buffers: ReplyBuffers,

@@ -31,6 +31,8 @@ pub struct Freeze {
     /// Whose table the walk is in.
     at: usize,
     kept: Vec<(DatabaseId, Entry)>,
+    /// Bytes of all entries that were ever kept.
+    kept_bytes: u64,
     busy: Option<Busy>,
 }
 
@@ -88,7 +90,7 @@ impl Freeze {
             databases[database.id.0 as usize] = Some(frozen);
         }
         let databases = databases.into_iter().map(|frozen| frozen.expect("identities are dense")).collect();
-        Self { databases, at: 0, kept: Vec::new(), busy: None }
+        Self { databases, at: 0, kept: Vec::new(), kept_bytes: 0, busy: None }
     }
 
     /// Returns whether what a key holds must be kept before it changes.
@@ -103,6 +105,7 @@ impl Freeze {
 
     /// Keeps what a key holds, if [`Freeze::needs`] it: nothing, if the key is to be new.
     pub(super) fn keep(&mut self, id: DatabaseId, hash: u64, key: &[u8], entry: Option<Entry>) {
+        self.kept_bytes += entry.as_ref().map_or(0, |entry| entry.heap_bytes() as u64);
         if let Some(busy) = self.busy.as_mut().filter(|busy| busy.is(id, hash, key)) {
             busy.kept = entry;
             return;
@@ -117,6 +120,11 @@ impl Freeze {
         if frozen.aside.is_none() && frozen.front.reached < END {
             frozen.aside = Some(table);
         }
+    }
+
+    /// Returns how many bytes were kept so far because they were changed too early.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
     }
 
     /// Visits what is still to be written; returns false if there is nothing left.

@@ -194,6 +194,11 @@ impl Keyspace {
         db.table.insert(entry).is_none()
     }
 
+    /// Returns whether any field of a hash has a deadline.
+    pub fn has_timed_fields(&self) -> bool {
+        self.dbs.iter().any(|db| !db.alarms.is_empty())
+    }
+
     /// Drops everything, unnoted, before a host loads something else.
     pub fn clear(&mut self) {
         self.libraries.clear();
@@ -249,6 +254,11 @@ impl Keyspace {
     /// Forgets the point in time and what was kept for it.
     pub fn thaw(&mut self) {
         self.freeze = None;
+    }
+
+    /// Returns how many bytes were kept for the walk so far because they were changed before it came there.
+    pub fn kept_bytes(&self) -> u64 {
+        self.freeze.as_ref().map_or(0, |freeze| freeze.kept_bytes())
     }
 
     /// Visits every entry that there was at the point in time once, as it was then; returns false once that is done.

@@ -8,7 +8,7 @@ use crate::base::checksum::crc64;
 use crate::data::Limits;
 use crate::data::entry::{Entry, NewValue};
 
-use super::input::{Input, Read};
+use super::input::{Input, Read, Stop};
 use super::load::{VERSION_MAX, begin};
 use super::output::Encoder;
 use super::save::{kind_of, write};
@@ -17,25 +17,25 @@ use super::{Fault, VERSION, kind, opcode};
 const FOOTER: usize = 2 + 8;
 
 /// Why a payload can't be restored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BadPayload {
     /// It is of a later version, or not as it was handed out.
     Footer,
-    /// It is no value that a key can hold.
-    Value,
+    /// It is no value that a key can hold, for this reason.
+    Value(Fault),
 }
 
 /// Returns an entry's value as a payload.
 pub fn dump(entry: &Entry, compress: bool) -> Vec<u8> {
-    let mut payload = vec![kind_of(entry.value())];
-    let unfinished = write(entry.value(), None, usize::MAX, &mut Encoder::new(compress), &mut payload);
+    let mut payload = vec![kind_of(entry.value(), false)];
+    let unfinished = write(entry.value(), None, usize::MAX, &mut Encoder::new(compress, false), &mut payload);
     debug_assert!(unfinished.is_none(), "there is no limit");
     close(payload)
 }
 
 /// Returns the sources of libraries as a payload.
 pub fn dump_libraries(libraries: &[Box<[u8]>], compress: bool) -> Vec<u8> {
-    let (mut encoder, mut payload) = (Encoder::new(compress), vec![]);
+    let (mut encoder, mut payload) = (Encoder::new(compress, false), vec![]);
     for code in libraries {
         payload.push(opcode::FUNCTION);
         encoder.string(code, &mut payload);
@@ -44,14 +44,16 @@ pub fn dump_libraries(libraries: &[Box<[u8]>], compress: bool) -> Vec<u8> {
 }
 
 /// Reads the sources of libraries out of a payload from outside.
-pub fn restore_libraries(payload: &[u8]) -> Result<Vec<Box<[u8]>>, BadPayload> {
-    let mut input = Input { bytes: open(payload)?, at: 0 };
+///
+/// `check` says whether its checksum counts.
+pub fn restore_libraries(payload: &[u8], check: bool) -> Result<Vec<Box<[u8]>>, BadPayload> {
+    let mut input = Input { bytes: open(payload, check)?, at: 0 };
     let mut libraries = vec![];
     while input.at < input.bytes.len() {
         if !input.byte().is_ok_and(|byte| byte == opcode::FUNCTION) {
-            return Err(BadPayload::Value);
+            return Err(BadPayload::Value(Fault::BadLength));
         }
-        libraries.push(input.string().map_err(|_| BadPayload::Value)?.into_bytes().into());
+        libraries.push(input.string().map_err(BadPayload::of)?.into_bytes().into());
     }
     Ok(libraries)
 }
@@ -64,21 +66,28 @@ fn close(mut payload: Vec<u8>) -> Vec<u8> {
     payload
 }
 
-/// Returns what stands in front of the version and the checksum, which are checked.
-fn open(payload: &[u8]) -> Result<&[u8], BadPayload> {
+/// Returns what stands in front of the version and the checksum, which are checked, the latter if `check`.
+fn open(payload: &[u8], check: bool) -> Result<&[u8], BadPayload> {
     let at = payload.len().checked_sub(FOOTER).ok_or(BadPayload::Footer)?;
     let (bytes, footer) = payload.split_at(at);
     let (version, sum) = footer.split_first_chunk::<2>().expect("it is ten bytes");
     let known = u32::from(u16::from_le_bytes(*version)) <= VERSION_MAX;
-    if !known || crc64(&payload[..at + 2]).to_le_bytes() != sum {
+    if !known || (check && crc64(&payload[..at + 2]).to_le_bytes() != sum) {
         return Err(BadPayload::Footer);
     }
     Ok(bytes)
 }
 
-/// Makes an entry of a payload from outside. As in Redis, bytes behind the value don't matter.
-pub fn restore(key: &[u8], payload: &[u8], limits: &Limits) -> Result<Entry, BadPayload> {
-    read(key, &mut Input { bytes: open(payload)?, at: 0 }, limits).map_err(|_| BadPayload::Value)
+/// Makes an entry of a payload from outside, whose checksum counts if `check`. As in Redis, bytes behind the value don't
+/// matter.
+pub fn restore(key: &[u8], payload: &[u8], check: bool, limits: &Limits) -> Result<Entry, BadPayload> {
+    read(key, &mut Input { bytes: open(payload, check)?, at: 0 }, limits).map_err(BadPayload::of)
+}
+
+impl BadPayload {
+    fn of(stop: Stop) -> Self {
+        Self::Value(stop.fault.unwrap_or(Fault::EndsEarly))
+    }
 }
 
 fn read(key: &[u8], input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {
@@ -90,6 +99,6 @@ fn read(key: &[u8], input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {
     while !value.is_whole() {
         value.item(input, limits)?;
     }
-    let object = value.finish().ok_or(Fault::BadNode)?;
+    let object = value.finish().ok_or(Fault::Empty)?;
     Ok(Entry::new(key, NewValue::Object(object), None, 0))
 }

@@ -59,9 +59,13 @@ impl Builder {
     /// Reads a hash that is one string.
     fn whole(&mut self, bytes: &[u8], limits: &Limits) -> Option<()> {
         match self.items {
-            Items::Zipmap => zipmap(bytes, |field, value| {
-                self.hash.set(field, value, Lifetime::Forever, limits).then_some(())
-            }),
+            Items::Zipmap => {
+                zipmap(bytes, |field, value| {
+                    self.hash.set(field, value, Lifetime::Forever, limits).then_some(())
+                })?;
+                // Redis never wrote an empty one.
+                (!self.hash.is_empty()).then_some(())
+            }
             Items::Ziplist => {
                 let mut run = Run::default();
                 ziplist::read(bytes, |element| {
@@ -117,14 +121,19 @@ impl Build for Builder {
                 ms => lifetime(since.saturating_add(ms - 1)),
             },
             _ => {
-                self.whole(&input.string()?.into_bytes(), limits).ok_or(Fault::BadNode)?;
+                let what = match self.items {
+                    Items::Zipmap => "Zipmap",
+                    Items::Ziplist => "Hash ziplist",
+                    _ => "Hash listpack",
+                };
+                self.whole(&input.string()?.into_bytes(), limits).ok_or(Fault::BadNode(what))?;
                 self.left = 0;
                 return Ok(());
             }
         };
         let (field, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
         if !self.hash.set(&field, &value, lifetime, limits) {
-            return Err(Fault::BadNode.into());
+            return Err(Fault::DuplicateMember.into());
         }
         self.left -= 1;
         Ok(())
@@ -163,8 +172,8 @@ fn zipmap(bytes: &[u8], mut visit: impl FnMut(&[u8], &[u8]) -> Option<()>) -> Op
 }
 
 /// Returns the type that a hash is saved as.
-pub(super) fn kind_of(hash: &Hash) -> u8 {
-    if hash.packed().is_some() {
+pub(super) fn kind_of(hash: &Hash, plain: bool) -> u8 {
+    if hash.packed().is_some() && !plain {
         kind::HASH_LISTPACK
     } else if hash.soonest().is_some() {
         kind::HASH_TIMED
@@ -181,7 +190,7 @@ pub(super) fn save(
     encoder: &mut Encoder,
     out: &mut Vec<u8>,
 ) -> Option<usize> {
-    if let Some(run) = hash.packed() {
+    if let Some(run) = hash.packed().filter(|_| !encoder.plain) {
         let mut listpack = vec![];
         run.write_listpack(&mut listpack);
         encoder.string(&listpack, out);
@@ -272,7 +281,7 @@ mod tests {
                 };
                 hash.set(format!("field {n}").as_bytes(), &n.to_le_bytes(), lifetime, &limits);
             }
-            let (mut encoder, mut out, mut begun) = (Encoder::new(true), vec![], None);
+            let (mut encoder, mut out, mut begun) = (Encoder::new(true, false), vec![], None);
             loop {
                 let limit = out.len() + 500;
                 begun = save(&hash, begun, limit, &mut encoder, &mut out);
@@ -285,8 +294,8 @@ mod tests {
                 .map(|pair| (pair.field().to_vec(), pair.value().to_vec(), pair.deadline.map(Time::millis)))
                 .collect();
             expected.sort_unstable();
-            assert_eq!(kind_of(&hash) == kind::HASH_TIMED, timed);
-            assert_eq!(read(kind_of(&hash), &out), Some(expected));
+            assert_eq!(kind_of(&hash, false) == kind::HASH_TIMED, timed);
+            assert_eq!(read(kind_of(&hash, false), &out), Some(expected));
         }
     }
 }

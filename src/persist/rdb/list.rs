@@ -51,13 +51,20 @@ impl Build for Builder {
                 Element::Int(n) => list.push(Side::Tail, &format_int(n)),
                 Element::Bytes(bytes) => list.push(Side::Tail, bytes),
             })
-            .ok_or(Fault::BadNode)?,
+            .ok_or(Fault::BadNode("Ziplist"))?,
             Nodes::Listpacks => match input.len()? {
-                kind::NODE_PLAIN => list.push(Side::Tail, &input.string()?.into_bytes()),
-                kind::NODE_PACKED => {
-                    list.push_listpack(&input.string()?.into_bytes()).ok_or(Fault::BadNode)?;
+                kind::NODE_PLAIN => {
+                    let element = input.string()?.into_bytes();
+                    // Only what is long is by itself.
+                    if element.is_empty() {
+                        return Err(Fault::BadNode("Quicklist").into());
+                    }
+                    list.push(Side::Tail, &element);
                 }
-                _ => return Err(Fault::BadNode.into()),
+                kind::NODE_PACKED => {
+                    list.push_listpack(&input.string()?.into_bytes()).ok_or(Fault::BadNode("Listpack"))?;
+                }
+                _ => return Err(Fault::BadNode("Quicklist").into()),
             },
         }
         self.left -= 1;
@@ -77,6 +84,9 @@ pub(super) fn save(
     encoder: &mut Encoder,
     out: &mut Vec<u8>,
 ) -> Option<usize> {
+    if encoder.plain {
+        return save_elements(list, begun, limit, encoder, out);
+    }
     let nodes = list.listpacks();
     let count = nodes.len();
     if begun.is_none() {
@@ -91,6 +101,27 @@ pub(super) fn save(
         write_len(kind::NODE_PACKED, out);
         encoder.string(&node, out);
         if out.len() >= limit && i + 1 < count {
+            return Some(i + 1);
+        }
+    }
+    None
+}
+
+/// Writes elements one by one, as Redis could always read them.
+fn save_elements(
+    list: &List,
+    begun: Option<usize>,
+    limit: usize,
+    encoder: &mut Encoder,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    let from = begun.unwrap_or_else(|| {
+        write_len(list.len() as u64, out);
+        0
+    });
+    for (i, element) in (from..).zip(list.range(from as i64, -1)) {
+        encoder.string(&element, out);
+        if out.len() >= limit && i + 1 < list.len() {
             return Some(i + 1);
         }
     }

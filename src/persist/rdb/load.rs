@@ -42,7 +42,12 @@ pub struct Loader {
     /// Why `pending` is not an item yet.
     missing: Option<Stop>,
     loaded: Loaded,
+    /// Some of the keys that were left out because they held nothing.
+    skipped: Vec<Box<[u8]>>,
 }
+
+/// The most names of such keys that are kept.
+const SKIPPED_MAX: usize = 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -118,6 +123,7 @@ impl Loader {
             notes: None,
             missing: None,
             loaded: Loaded::default(),
+            skipped: vec![],
         }
     }
 
@@ -164,6 +170,11 @@ impl Loader {
         let end = self.at + self.pending.len() as u64;
         let key = self.missing.as_ref().and_then(|stop| stop.key.clone());
         (!self.has_ended()).then(|| Stop { fault: None, key }.damage(end))
+    }
+
+    /// Returns some of the keys that were left out because they held nothing.
+    pub fn skipped(&self) -> &[Box<[u8]>] {
+        &self.skipped
     }
 
     pub fn loaded(&self) -> Loaded {
@@ -344,6 +355,9 @@ impl Loader {
         let Some(object) = value.finish() else {
             self.next = Attributes::default();
             self.loaded.empty += 1;
+            if self.skipped.len() < SKIPPED_MAX {
+                self.skipped.push(key);
+            }
             return Ok(());
         };
         self.put(keyspace, &key, NewValue::Object(object)).map_err(|stop| stop.of(&key))

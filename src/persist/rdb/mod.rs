@@ -1,4 +1,4 @@
-//! Snapshots in the format of Redis' RDB files, version 10.
+//! Snapshots in the format of Redis' RDB files: version 10, or 12 where fields of hashes have deadlines.
 //!
 //! ```text
 //! "REDIS" "0010"
@@ -35,10 +35,13 @@ use std::fmt;
 
 pub use dump::{BadPayload, dump, dump_libraries, restore, restore_libraries};
 pub use load::{Loaded, Loader, Note};
-pub use save::{Options, Progress, Saver};
+pub use save::{Options, Progress, Saver, version_for};
 
-/// The version that is written.
+/// The versions that are written: Redis 5 and 6 read the first, Redis 7.0 the second, and Redis 7.4 the last, which alone
+/// has deadlines of fields.
+const VERSION_PLAIN: u32 = 9;
 const VERSION: u32 = 10;
+const VERSION_TIMED: u32 = 12;
 
 /// What a byte stands for where a type could stand.
 mod opcode {
@@ -128,9 +131,14 @@ pub enum Fault {
     Module(String),
     BadLength,
     BadCompression,
-    BadNode,
+    /// A packed form of this kind is not as it should be.
+    BadNode(&'static str),
+    /// A group of a stream has a consumer twice.
+    DuplicateConsumer,
     BadScore,
     DuplicateMember,
+    /// A collection that holds nothing, by itself.
+    Empty,
 }
 
 impl fmt::Display for Damage {
@@ -158,8 +166,10 @@ impl fmt::Display for Fault {
             Fault::Module(name) => write!(f, "there is no module for data of type '{name}'"),
             Fault::BadLength => f.write_str("a length makes no sense"),
             Fault::BadCompression => f.write_str("a compressed string is damaged"),
-            Fault::BadNode => f.write_str("a packed list is damaged"),
+            Fault::BadNode(what) => write!(f, "{what} integrity check failed"),
+            Fault::DuplicateConsumer => f.write_str("Duplicate stream consumer detected"),
             Fault::BadScore => f.write_str("a score is not a number"),
+            Fault::Empty => f.write_str("the value is empty"),
             Fault::DuplicateMember => f.write_str("a member is there twice"),
         }
     }

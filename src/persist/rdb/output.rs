@@ -13,14 +13,16 @@ const COMPRESSED_MIN: usize = 21;
 /// Writes strings in their shortest form.
 pub(super) struct Encoder {
     compress: bool,
+    /// In the forms that version 9 has, of which many are longer.
+    pub plain: bool,
     compressor: Compressor,
     /// Memory for a compressed string.
     scratch: Vec<u8>,
 }
 
 impl Encoder {
-    pub fn new(compress: bool) -> Self {
-        Self { compress, compressor: Compressor::new(), scratch: Vec::new() }
+    pub fn new(compress: bool, plain: bool) -> Self {
+        Self { compress, plain, compressor: Compressor::new(), scratch: Vec::new() }
     }
 
     /// Writes a value that a key holds.

@@ -8,12 +8,16 @@ use crate::data::object::Object;
 use crate::keyspace::{Facts, Keyspace, Visit};
 
 use super::output::{COMPRESSED_MAX, Encoder, write_len};
-use super::{Purpose, VERSION, hash, kind, list, opcode, set, sorted_set, stream};
+use super::{
+    Purpose, VERSION, VERSION_PLAIN, VERSION_TIMED, hash, kind, list, opcode, set, sorted_set, stream,
+};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub purpose: Purpose,
+    /// The version, from [`version_for`].
+    pub version: u32,
     /// `rdbcompression`.
     pub compress: bool,
     /// `rdbchecksum`.
@@ -66,7 +70,7 @@ impl Saver {
             options,
             stage: Stage::Head,
             checksum: Crc64::new(),
-            encoder: Encoder::new(options.compress),
+            encoder: Encoder::new(options.compress, options.version <= VERSION_PLAIN),
             selected: None,
             announced: Vec::new(),
             begun: None,
@@ -111,7 +115,7 @@ impl Saver {
     }
 
     fn head(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("REDIS{VERSION:04}").as_bytes());
+        out.extend_from_slice(format!("REDIS{:04}", self.options.version).as_bytes());
         let base = u64::from(self.options.purpose == Purpose::Base);
         let facts: [(&[u8], &[u8]); 5] = [
             (b"redis-ver", self.options.redis_version.as_bytes()),
@@ -143,7 +147,7 @@ impl Saver {
                 out.push(opcode::DEADLINE_MS);
                 out.extend_from_slice(&deadline.millis().to_le_bytes());
             }
-            out.push(kind_of(entry.value()));
+            out.push(kind_of(entry.value(), self.encoder.plain));
             self.encoder.string(entry.key(), out);
         }
         self.begun = write(entry.value(), self.begun, limit, &mut self.encoder, out);
@@ -170,14 +174,30 @@ impl Saver {
     }
 }
 
-/// Returns the type that a value is written as.
-pub(super) fn kind_of(value: ValueRef<'_>) -> u8 {
+/// Returns the version to write a keyspace in if that of the setting is wished for, or 0 for the lowest that holds it;
+/// says why it can't be that one otherwise.
+pub fn version_for(keyspace: &Keyspace, wished: u32) -> Result<u32, &'static str> {
+    let lowest = if keyspace.has_timed_fields() { VERSION_TIMED } else { VERSION };
+    match wished {
+        0 => Ok(lowest),
+        1..VERSION_PLAIN => Err("rdb-version is below 9, the earliest that is written"),
+        _ if wished >= lowest => Ok(wished),
+        VERSION_PLAIN if lowest == VERSION && keyspace.libraries.is_empty() => Ok(wished),
+        _ if lowest == VERSION_TIMED => Err("rdb-version is below 12, which deadlines of fields need"),
+        _ => Err("rdb-version is below 10, which libraries of functions need"),
+    }
+}
+
+/// Returns the type that a value is written as; `plain` is for version 9.
+pub(super) fn kind_of(value: ValueRef<'_>, plain: bool) -> u8 {
     match value {
         ValueRef::Str(_) => kind::STRING,
-        ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash),
+        ValueRef::Object(Object::Hash(hash)) => hash::kind_of(hash, plain),
+        ValueRef::Object(Object::List(_)) if plain => kind::LIST,
         ValueRef::Object(Object::List(_)) => kind::LIST_OF_LISTPACKS,
         ValueRef::Object(Object::Set(set)) => set::kind_of(set),
-        ValueRef::Object(Object::SortedSet(set)) => sorted_set::kind_of(set),
+        ValueRef::Object(Object::SortedSet(set)) => sorted_set::kind_of(set, plain),
+        ValueRef::Object(Object::Stream(_)) if plain => kind::STREAM,
         ValueRef::Object(Object::Stream(_)) => kind::STREAM_WITH_TOTALS,
     }
 }

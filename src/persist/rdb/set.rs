@@ -46,17 +46,17 @@ impl Build for Builder {
         let is_new = match self.items {
             Items::Members => self.set.insert(&bytes, limits),
             Items::Integers => {
-                let ints = IntSet::read(&bytes).ok_or(Fault::BadNode)?;
+                let ints = IntSet::read(&bytes).ok_or(Fault::BadNode("Intset"))?;
                 self.set = Set::from_ints(ints, limits);
                 true
             }
             Items::Listpack => {
-                let mut members = listpack::read(&bytes).ok_or(Fault::BadNode)?;
+                let mut members = listpack::read(&bytes).ok_or(Fault::BadNode("Set listpack"))?;
                 members.all(|member| self.set.insert_entry(member, limits))
             }
         };
         if !is_new {
-            return Err(Fault::BadNode.into());
+            return Err(Fault::DuplicateMember.into());
         }
         self.left -= 1;
         Ok(())

@@ -75,16 +75,16 @@ impl Builder {
                 };
             }
         })
-        .ok_or(Fault::BadNode)?;
-        result.and(if member.is_none() { Ok(()) } else { Err(Fault::BadNode) })
+        .ok_or(Fault::BadNode("Zset ziplist"))?;
+        result.and(if member.is_none() { Ok(()) } else { Err(Fault::BadNode("Zset ziplist")) })
     }
 
     fn listpack(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Fault> {
         let mut member = None;
-        for entry in listpack::read(bytes).ok_or(Fault::BadNode)? {
+        for entry in listpack::read(bytes).ok_or(Fault::BadNode("Zset listpack"))? {
             self.add_packed(&mut member, &Item::from(entry), limits)?;
         }
-        if member.is_none() { Ok(()) } else { Err(Fault::BadNode) }
+        if member.is_none() { Ok(()) } else { Err(Fault::BadNode("Zset listpack")) }
     }
 }
 
@@ -134,8 +134,8 @@ fn ascii_score(input: &mut Input<'_>) -> Read<f64> {
 }
 
 /// Returns the type that a sorted set is written as.
-pub(super) fn kind_of(set: &SortedSet) -> u8 {
-    if set.packed().is_some() { kind::SORTED_SET_LISTPACK } else { kind::SORTED_SET }
+pub(super) fn kind_of(set: &SortedSet, plain: bool) -> u8 {
+    if set.packed().is_some() && !plain { kind::SORTED_SET_LISTPACK } else { kind::SORTED_SET }
 }
 
 /// Writes members of a sorted set, or the whole run of a small one, from the member `begun` up to the limit; returns
@@ -147,7 +147,7 @@ pub(super) fn save(
     encoder: &mut Encoder,
     out: &mut Vec<u8>,
 ) -> Option<usize> {
-    if let Some(run) = set.packed() {
+    if let Some(run) = set.packed().filter(|_| !encoder.plain) {
         let mut whole = vec![];
         run.write_listpack(&mut whole);
         encoder.string(&whole, out);

@@ -76,9 +76,13 @@ impl Builder {
     }
 
     fn node(&mut self, input: &mut Input<'_>) -> Read<()> {
-        let id = <[u8; 16]>::try_from(&*input.string()?.into_bytes()).map_err(|_| Fault::BadNode)?;
+        let id =
+            <[u8; 16]>::try_from(&*input.string()?.into_bytes()).map_err(|_| Fault::BadNode("Stream"))?;
         let pack = input.string()?.into_bytes();
-        Ok(self.stream.push_node(Id::from_bytes(id), pack.into_owned()).ok_or(Fault::BadNode)?)
+        Ok(self
+            .stream
+            .push_node(Id::from_bytes(id), pack.into_owned())
+            .ok_or(Fault::BadNode("Stream listpack"))?)
     }
 
     /// Reads what is said of the whole stream; returns the number of groups.
@@ -93,7 +97,7 @@ impl Builder {
         }
         let groups = input.len()?;
         if len != stream.len() || last < stream.last() {
-            return Err(Fault::BadNode.into());
+            return Err(Fault::BadNode("Stream").into());
         }
         stream.set_last(last, Some(added), Some(max_deleted));
         Ok(groups)
@@ -107,7 +111,7 @@ impl Builder {
             _ => Some(input.len()?).filter(|read| *read != UNKNOWN),
         };
         let pending = input.len()?;
-        self.stream.groups.create(&name, last, read).ok_or(Fault::BadNode)?;
+        self.stream.groups.create(&name, last, read).ok_or(Fault::BadNode("Stream"))?;
         self.group = name.into_owned();
         Ok(pending)
     }
@@ -116,7 +120,7 @@ impl Builder {
         let (id, at_ms) = (Id::from_bytes(input.array()?), u64::from_le_bytes(input.array()?));
         let delivery = (at_ms, input.len()?);
         let before = self.unclaimed.insert(id, delivery);
-        if before.is_some() { Err(Fault::BadNode.into()) } else { Ok(()) }
+        if before.is_some() { Err(Fault::BadNode("Stream").into()) } else { Ok(()) }
     }
 
     /// Reads the beginning of a consumer; returns how much it has pending.
@@ -127,12 +131,12 @@ impl Builder {
         }
         let claims = input.len()?;
         let consumer = self.reading().and_then(|group| group.create_consumer(&name, seen_ms));
-        Ok((consumer.ok_or(Fault::BadNode)?, claims))
+        Ok((consumer.ok_or(Fault::DuplicateConsumer)?, claims))
     }
 
     fn claim(&mut self, consumer: ConsumerId, input: &mut Input<'_>) -> Read<()> {
         let id = Id::from_bytes(input.array()?);
-        let (at_ms, count) = self.unclaimed.remove(id).ok_or(Fault::BadNode)?;
+        let (at_ms, count) = self.unclaimed.remove(id).ok_or(Fault::BadNode("Stream"))?;
         if let Some(group) = self.reading() {
             group.deliver(id, Delivery { consumer, at_ms, count });
         }
@@ -175,7 +179,7 @@ impl Build for Builder {
         self.stage = next.settled();
         // What a group has pending, one of its consumers has.
         if matches!(self.stage, Stage::Groups { .. } | Stage::Whole) && !self.unclaimed.is_empty() {
-            return Err(Fault::BadNode.into());
+            return Err(Fault::BadNode("Stream").into());
         }
         Ok(())
     }
@@ -218,10 +222,12 @@ fn save_parts(
     }
     if parts.skip(1) == 0 {
         write_len(stream.len(), out);
-        for id in [stream.last(), stream.first(), stream.max_deleted()] {
-            write_id(id, out);
+        write_id(stream.last(), out);
+        if !encoder.plain {
+            write_id(stream.first(), out);
+            write_id(stream.max_deleted(), out);
+            write_len(stream.added(), out);
         }
-        write_len(stream.added(), out);
         write_len(stream.groups.len() as u64, out);
         parts.wrote(out)?;
     }
@@ -241,7 +247,9 @@ fn save_group(
     if parts.skip(1) == 0 {
         encoder.string(group.name(), out);
         write_id(group.last, out);
-        write_len(group.read.unwrap_or(UNKNOWN), out);
+        if !encoder.plain {
+            write_len(group.read.unwrap_or(UNKNOWN), out);
+        }
         write_len(pending.len() as u64, out);
         parts.wrote(out)?;
     }

@@ -235,6 +235,7 @@ impl Files {
     }
 
     fn try_begin(&mut self, store: &mut Store, purpose: Purpose, now: Time) -> std::io::Result<()> {
+        store.refusal().map_err(std::io::Error::other)?;
         let pid = std::process::id();
         let dump = self.folder.join(&store.engine().shared().config.dbfilename);
         self.snapshots += 1;
@@ -317,6 +318,7 @@ impl Files {
 
     /// Writes a snapshot while everybody waits.
     fn save_now(&mut self, store: &mut Store, now: Time) -> std::io::Result<()> {
+        store.refusal().map_err(std::io::Error::other)?;
         self.writing = None;
         let target = self.folder.join(&store.engine().shared().config.dbfilename);
         let temporary = self.folder.join(format!("temp-{}.rdb", std::process::id()));
