@@ -4,6 +4,7 @@
 //! both.
 
 mod native;
+mod scripts;
 
 use std::fs;
 
@@ -20,6 +21,7 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part { name: "native", run: native::compare },
+    Part { name: "scripts", run: scripts::compare },
     Part { name: "memory", run: memory },
     Part { name: "js", run: javascript },
     Part { name: "sizes", run: sizes },

@@ -27,7 +27,7 @@ struct Run {
 
 /// Prints a line for each command and pipeline depth.
 pub fn compare(options: &Options) -> Result<()> {
-    run(program("cargo").args(["build", "--quiet", "--release", "--bin", "redlet-server"]))?;
+    build()?;
     let redis = Server::start("redis-server")?;
     let redlet = Server::start(&target("release/redlet-server").to_string_lossy())?;
     let (rounds, seconds) = if options.flag { (1, 1) } else { (7, 2) };
@@ -52,6 +52,11 @@ pub fn compare(options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Builds what is measured.
+pub(super) fn build() -> Result<()> {
+    run(program("cargo").args(["build", "--quiet", "--release", "--bin", "redlet-server"]))
 }
 
 /// Measures both servers, each first in every other round.
@@ -83,20 +88,20 @@ fn row(command: &str, depth: u64, runs: &[[Run; 2]]) -> String {
     )
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
+pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let half = numbers.len() / 2;
     if numbers.len().is_multiple_of(2) { (numbers[half - 1] + numbers[half]) / 2.0 } else { numbers[half] }
 }
 
 /// A server of ours to start and stop, without persistence.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Server {
-    fn start(name: &str) -> Result<Server> {
+    pub fn start(name: &str) -> Result<Server> {
         let port = free_port()?;
         let process = program(name)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -118,36 +123,34 @@ impl Server {
     }
 
     fn load(&self, command: &str, depth: u64, requests: u64) -> Result<Run> {
-        let before = self.cpu_ticks()?;
+        let before = self.cpu_seconds()?;
         let csv = output(
             program("redis-benchmark")
                 .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "--csv", "-t", command])
                 .args(["-d", VALUE_BYTES, "-r", KEYS, "-P", &depth.to_string(), "-n", &requests.to_string()]),
         )?;
-        let ticks = self.cpu_ticks()? - before;
+        let seconds = self.cpu_seconds()? - before;
         let field =
             csv.lines().last().and_then(|row| row.split(',').nth(1)).map(|field| field.trim_matches('"'));
         let requests_per_second = field
             .and_then(|field| field.parse().ok())
             .with_context(|| format!("redis-benchmark said {csv}"))?;
-        Ok(Run {
-            requests_per_second,
-            cpu_microseconds: ticks as f64 * MICROSECONDS_A_TICK / requests as f64,
-        })
+        Ok(Run { requests_per_second, cpu_microseconds: seconds * 1e6 / requests as f64 })
     }
 
     /// Reads how long the process has run on any processor, in user space or in the kernel.
-    fn cpu_ticks(&self) -> Result<u64> {
+    pub fn cpu_seconds(&self) -> Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         // The second field is a name in brackets, which may hold spaces; utime and stime are the 14th and 15th.
         let (_, fields) = stat.rsplit_once(") ").context("no name in /proc/PID/stat")?;
         let mut times = fields.split(' ').skip(11).map_while(|field| field.parse::<u64>().ok());
-        Ok(times.next().context("no utime")? + times.next().context("no stime")?)
+        let ticks = times.next().context("no utime")? + times.next().context("no stime")?;
+        Ok(ticks as f64 / TICKS_A_SECOND)
     }
 }
 
 /// Linux shows processes' times in hundredths of a second, whatever its own tick is.
-const MICROSECONDS_A_TICK: f64 = 10_000.0;
+const TICKS_A_SECOND: f64 = 100.0;
 
 impl Drop for Server {
     fn drop(&mut self) {
