@@ -326,7 +326,8 @@ command! {
     /// Waits until the log and replicas' logs have what the connection has written, on the disk.
     ///
     /// Answers with two numbers: 1 if our own log has it, and how many replicas' logs, at the latest after so many
-    /// milliseconds; 0 waits for ever. From Redis 7.2.
+    /// milliseconds; 0 waits for ever. Of replicas on Redlet those tell what their disks have whose log is brought there
+    /// with every change (`appendfsync always`). From Redis 7.2.
     ///
     /// ```redis
     /// > WAITAOF 0 0 100
@@ -364,6 +365,10 @@ fn waitaof(call: &mut Call<'_>) -> Result {
         ));
     }
     if replicas > 0 {
+        if local > 0 {
+            // Carried out before anything is sent.
+            call.shared.requests.push(Request::Sync);
+        }
         let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
         let wanted = Wanted { offset: call.session.written, replicas, stored: true };
         call.wait_for_replicas(wanted, until, Nothing::Logged(local, 0));

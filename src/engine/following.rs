@@ -9,7 +9,7 @@ use crate::spec::Flags;
 use super::Engine;
 use super::acl::UserId;
 use super::call::Call;
-use super::config::Address;
+use super::config::{Address, AppendFsync};
 use super::pause::each_queued_flags;
 use super::replicas::sender;
 use super::request::{Request, RequestId};
@@ -152,7 +152,7 @@ impl Call<'_> {
 impl Engine {
     /// Does what is due for the link: connects, gives up, tells how far we are.
     pub(super) fn tend_link(&mut self, now: Time) {
-        let Shared { following, config, primary, clients, requests, .. } = &mut self.shared;
+        let Shared { following, config, primary, clients, requests, persistence, .. } = &mut self.shared;
         let Some(link) = following else { return };
         match link.tick(now, config.repl_timeout.get() as u64) {
             Due::Nothing => {}
@@ -164,9 +164,12 @@ impl Engine {
             Due::GiveUp(why) => return self.give_up_link(why, now),
         }
         if let Some(id) = link.session() {
-            let offset = primary.offset();
+            // What is said is sent when what was logged before is kept: on the disk, if the log promises that.
+            let log_is_whole =
+                config.appendonly && persistence.rewriting.is_none() && !persistence.log_failed;
+            let stored = log_is_whole && config.appendfsync == AppendFsync::Always;
             let mut said = vec![];
-            link.acknowledge_if_due(offset, now, &mut said);
+            link.acknowledge_if_due(primary.offset(), stored, now, &mut said);
             if !said.is_empty() {
                 sender(clients)(id, &said);
             }
@@ -177,7 +180,7 @@ impl Engine {
     /// nobody wants it any more.
     pub fn linked(&mut self, request: RequestId, peer: Peer, now: Time) -> Option<SessionId> {
         self.connecting.take_if(|wanted| *wanted == request)?;
-        self.shared.following.as_ref()?;
+        self.shared.following.as_ref().filter(|link| link.is_connecting())?;
         let id = self.connect(Peer { trusted: true, ..peer }, now);
         let client = self.shared.clients.get_mut(id)?;
         (client.session.primary, client.session.user) = (true, UserId::HOST);
@@ -190,7 +193,7 @@ impl Engine {
     /// Takes note that the host could not connect, and why.
     pub fn link_failed(&mut self, request: RequestId, why: &str, now: Time) {
         if self.connecting.take_if(|wanted| *wanted == request).is_some()
-            && let Some(link) = &mut self.shared.following
+            && let Some(link) = self.shared.following.as_mut().filter(|link| link.is_connecting())
         {
             link.disconnected(now);
             let text = format!("Error condition on socket for SYNC: {why}");

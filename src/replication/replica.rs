@@ -132,6 +132,10 @@ impl Replica {
         matches!(self.stage, Stage::Following)
     }
 
+    pub fn is_connecting(&self) -> bool {
+        matches!(self.stage, Stage::Connecting)
+    }
+
     pub fn is_receiving(&self) -> bool {
         matches!(self.stage, Stage::Awaiting(_) | Stage::Receiving(..))
     }
@@ -350,11 +354,14 @@ impl Replica {
         self.asked = true;
     }
 
-    /// Tells the primary every second, or when it has asked, that all before `offset` is carried out.
-    pub fn acknowledge_if_due(&mut self, offset: u64, now: Time, out: &mut Vec<u8>) {
+    /// Tells the primary every second, or when it has asked, that all before `offset` is carried out, and whether it is
+    /// stored too.
+    pub fn acknowledge_if_due(&mut self, offset: u64, stored: bool, now: Time, out: &mut Vec<u8>) {
         if self.is_online() && (self.asked || now >= self.acknowledged.plus_seconds(1)) {
             (self.asked, self.acknowledged) = (false, now);
-            say(out, &[b"REPLCONF", b"ACK", &format_uint(offset)]);
+            let offset = format_uint(offset);
+            let words: [&[u8]; 5] = [b"REPLCONF", b"ACK", &offset, b"FACK", &offset];
+            say(out, if stored { &words } else { &words[..3] });
         }
     }
 }

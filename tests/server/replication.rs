@@ -131,7 +131,8 @@ fn redlet_follows_redlet() {
 #[test]
 fn replicas_of_replicas_get_the_same_stream() {
     let folders = [folder(), folder(), folder(), folder()];
-    let first = redis(folders[0].path(), &[]);
+    // Without questions in between the stream stays where it is.
+    let first = redis(folders[0].path(), &["--repl-ping-replica-period", "1000"]);
     let second = redlet(folders[1].path(), &[]);
     let third = redlet(folders[2].path(), &[]);
     let fourth = redis(folders[3].path(), &[]);
@@ -242,6 +243,19 @@ fn enough_replicas_allow_changes() {
     assert_eq!(primary.tell("SET a 1\nWAIT 1 0\nWAIT 2 50\n"), "OK\n1\n1\n");
     replica.tell("REPLICAOF NO ONE");
     primary.until("SET a 1", "NOREPLICAS");
+}
+
+#[test]
+fn replicas_tell_what_is_on_their_disks() {
+    let folders = [folder(), folder(), folder()];
+    let primary = redlet(folders[0].path(), &["--appendonly", "yes"]);
+    let stores = redlet(folders[1].path(), &["--appendonly", "yes", "--appendfsync", "always"]);
+    let forgets = redlet(folders[2].path(), &[]);
+    stores.follow(&primary);
+    forgets.follow(&primary);
+    primary.settle(2);
+    stores.until("INFO persistence", "aof_rewrite_in_progress:0");
+    assert_eq!(primary.tell("SET a 1\nWAITAOF 1 1 20000\nWAITAOF 0 2 50\n"), "OK\n1\n1\n0\n1\n");
 }
 
 #[test]
