@@ -286,14 +286,10 @@ fn unblock(call: &mut Call<'_>) -> Result {
     };
     let id = SessionId(call.args.int(2)? as u64);
     let waits = call.shared.clients.get(id).is_some_and(|client| client.session.waits_for_keys());
-    if waits {
-        call.shared.end_wait(id, |reply, nothing| {
-            if with_error {
-                reply.error(&Error::Text("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
-            } else {
-                nothing.write(reply);
-            }
-        });
+    if waits && with_error {
+        call.shared.fail_wait(id, &Error::Text("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+    } else if waits {
+        call.shared.end_wait(id, |reply, nothing| nothing.write(reply));
     }
     call.reply.int(i64::from(waits));
     Ok(())

@@ -97,6 +97,9 @@ command! {
     run set;
 }
 
+/// What loading rests on.
+const NOT_WHILE_LOADING: &[&str] = &["appendonly", "dir", "repl-diskless-load"];
+
 fn set(call: &mut Call<'_>) -> Result {
     if !call.args.len().is_multiple_of(2) {
         return Err(Error::Syntax);
@@ -114,6 +117,9 @@ fn set(call: &mut Call<'_>) -> Result {
         let failed = |why: &str| {
             Error::said(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
         };
+        if call.shared.persistence.loading.is_some() && NOT_WHILE_LOADING.contains(&parameter.name) {
+            return Err(Error::Text("LOADING Redis is loading the dataset in memory"));
+        }
         match parameter.changes {
             Changes::Anytime => {}
             Changes::WithRestart if (parameter.get)(&config) == value => {}

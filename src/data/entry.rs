@@ -378,7 +378,8 @@ impl<'a> StrMut<'a> {
                 entry.rebuild(None, entry.deadline(), 2 + generous(len).min(INLINE_MAX));
             }
             PayloadMut::Inline(bytes) => {
-                let mut long = Vec::with_capacity(generous(len));
+                // What begins as a long string may well stay as long as it is.
+                let mut long = Vec::with_capacity(if bytes.is_empty() { len } else { generous(len) });
                 long.extend_from_slice(bytes);
                 entry.set_form(Form::Long(Cow::Owned(long)), true);
             }

@@ -6,7 +6,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::replication::{Primary, Replica};
-use crate::resp::{Parser, Reply, SessionId};
+use crate::resp::{Error, Parser, Reply, SessionId};
 
 use super::acl::Acl;
 use super::config::Config;
@@ -94,6 +94,15 @@ impl Shared {
     pub(super) fn minds_loss(&self, id: SessionId) -> bool {
         let client = self.clients.get(id);
         client.and_then(|client| client.session.waiting.as_ref()).is_some_and(|waiting| waiting.minds_loss)
+    }
+
+    /// Ends the wait of a client that does not speak with an error, which counts as its command's.
+    pub fn fail_wait(&mut self, id: SessionId, error: &Error) {
+        let waiting = self.clients.get(id).and_then(|client| client.session.waiting.as_ref());
+        let Some(place) = waiting.and_then(|waiting| self.table.find(waiting.args.as_args())) else { return };
+        self.table.stats(place).failed += 1;
+        self.measure.error(error);
+        self.end_wait(id, |reply, _| reply.error(error));
     }
 
     /// Ends the wait of a client that does not speak with a reply that is not its command's.

@@ -66,7 +66,7 @@ impl Engine {
         self.count_wait(id, now);
         match answer {
             Answer::Done => self.shared.end_wait(id, |reply, _| reply.ok()),
-            Answer::Failed(text) => self.shared.end_wait(id, |reply, _| reply.error(&Error::said(text))),
+            Answer::Failed(text) => self.shared.fail_wait(id, &Error::said(text)),
             Answer::Said(said) => {
                 self.resume(id, Turn::Answered(said), now);
                 self.settle(now);

@@ -23,6 +23,10 @@ pub struct KeysError;
 pub fn keys(spec: &'static Spec, args: Args<'_>) -> Result<impl Iterator<Item = Key> + Clone, KeysError> {
     let mut groups = [Group::default(); 3];
     for (i, keys) in spec.shape.keys.iter().enumerate() {
+        // An empty name says that names follow at the end.
+        if spec.name == "MIGRATE" && i == 0 && args.get(3).is_some_and(<[u8]>::is_empty) {
+            continue;
+        }
         let access = actual(spec, spec.access.get(i).copied().unwrap_or(Access::NONE), args);
         groups[i] = Group::find(spec, *keys, access, args)?;
     }
@@ -90,7 +94,17 @@ fn place(spec: &'static Spec, begin: Begin, args: Args<'_>) -> Option<usize> {
         Begin::At(at) => Some(at.into()),
         Begin::After { from, to, first } => {
             let word = spec.syntax.get(from.into()..to.into())?;
-            (first.into()..args.len()).find(|i| args.is(*i, word)).map(|i| i + 1)
+            let mut i = usize::from(first);
+            while i < args.len() && !args.is(i, word) {
+                // A name or password may be the word too.
+                let migrates = spec.name == "MIGRATE";
+                i += match () {
+                    () if migrates && args.is(i, "AUTH") => 2,
+                    () if migrates && args.is(i, "AUTH2") => 3,
+                    () => 1,
+                };
+            }
+            (i < args.len()).then_some(i + 1)
         }
     }
 }

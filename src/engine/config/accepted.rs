@@ -108,7 +108,6 @@ accepted! {
         "rdb-save-incremental-fsync": YesNo => "yes";
     }
     "No effect: every replica is sent a whole snapshot, which it reads beside its present keys." {
-        "bind-source-addr": Text => "";
         "propagation-error-behavior": OneOf(&["ignore", "panic", "panic-on-replicas"]) => "ignore";
         "rdb-del-sync-files": YesNo => "no";
         "repl-backlog-size": Bytes => "1048576";

@@ -261,6 +261,8 @@ parameters! {
     port "port": Ranged<0, 65535> = "6379";
     /// The addresses to listen on; one that begins with a dash need not be there, and a star is every address.
     bind "bind": Words = "* -::*";
+    /// The address that connections to the primary come from; empty for any.
+    bind_source_addr "bind-source-addr": String = "";
     /// The path of a Unix socket for RESP; empty for none.
     unixsocket "unixsocket": String = "", AtStart;
     /// The permissions of the Unix socket, in octal; 0 for what the system gives.

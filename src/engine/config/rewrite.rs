@@ -41,10 +41,9 @@ fn lines(parameter: &Parameter, config: &Config, default: &Config, whole: bool) 
     let needed = whole || value != default;
     let line = |value: &str, needed| Line { text: format!("{name} {value}").into_bytes(), needed };
     match parameter.style {
-        Style::Plain => vec![line(&value, needed)],
-        Style::Words if value.is_empty() && !default.is_empty() => vec![line("\"\"", needed)],
-        Style::Words | Style::Quoted if value.is_empty() && default.is_empty() => vec![],
-        Style::Words => vec![line(&value, needed)],
+        Style::Plain | Style::Words | Style::Quoted if value.is_empty() && default.is_empty() => vec![],
+        Style::Words if value.is_empty() => vec![line("\"\"", needed)],
+        Style::Plain | Style::Words => vec![line(&value, needed)],
         Style::Quoted => {
             let mut quoted = String::new();
             quote(&mut quoted, value.as_bytes());

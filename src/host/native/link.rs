@@ -2,10 +2,12 @@
 //! its own does it; from then on the connection is one among the others.
 
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::bell::News;
 use super::connection::Link;
@@ -18,10 +20,11 @@ use crate::engine::{Peer, RequestId};
 impl Server {
     /// Begins to connect to another server.
     pub(super) fn connect_to(&mut self, request: RequestId, host: String, port: u16, now: Time) {
-        let seconds = self.store.engine().shared().config.repl_timeout.get() as u64;
+        let config = &self.store.engine().shared().config;
+        let (seconds, source) = (config.repl_timeout.get() as u64, config.bind_source_addr.clone());
         let bell = self.bell.clone();
         let work = move || {
-            let result = connect(&host, port, Duration::from_secs(seconds));
+            let result = connect(&host, port, Duration::from_secs(seconds), &source);
             bell.ring(News::Connected { request, result });
         };
         if let Err(error) = thread::Builder::new().name("connect".into()).spawn(work) {
@@ -52,14 +55,25 @@ impl Server {
     }
 }
 
-/// Connects to the first address of a host that answers.
-pub(super) fn connect(host: &str, port: u16, timeout: Duration) -> io::Result<TcpStream> {
+/// Connects to the first address of a host that answers; from `source`, if it is an address.
+pub(super) fn connect(host: &str, port: u16, timeout: Duration, source: &str) -> io::Result<TcpStream> {
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in (host, port).to_socket_addrs()? {
-        result = TcpStream::connect_timeout(&address, timeout);
+        result = connect_from(source, address, timeout);
         if result.is_ok() {
             break;
         }
     }
     result
+}
+
+fn connect_from(source: &str, address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    if source.is_empty() {
+        return TcpStream::connect_timeout(&address, timeout);
+    }
+    let source = (source, 0).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&source.into())?;
+    socket.connect_timeout(&address.into(), timeout)?;
+    Ok(socket.into())
 }

@@ -29,7 +29,7 @@ pub fn send(parcel: &Parcel) -> Result<Vec<u8>, &'static str> {
 }
 
 fn connect(parcel: &Parcel, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = link::connect(&parcel.host, parcel.port, timeout)?;
+    let stream = link::connect(&parcel.host, parcel.port, timeout, "")?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
