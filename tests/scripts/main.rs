@@ -77,7 +77,7 @@ fn masked(reply: &[u8]) -> Vec<u8> {
 
 /// Starts redlet-server in the world's time.
 fn redlet(flags: &[&str]) -> Server {
-    let program = option_env!("CARGO_BIN_EXE_redlet-server").expect("cargo builds it for this test");
+    let program = env!("CARGO_BIN_EXE_redlet-server");
     Server::start(program, flags).expect("redlet-server")
 }
 
