@@ -13,7 +13,7 @@ use crate::engine::RequestId;
 use crate::engine::persistence::Loading;
 use crate::host::native::clock::Stopwatch;
 use crate::host::native::options::plain;
-use crate::persist::aof::Fault;
+use crate::persist::aof::{self, Fault};
 use crate::store::{Damage, Progress, Purpose, Store};
 
 /// Bytes that are read at once.
@@ -362,7 +362,13 @@ impl Files {
         };
         let may_cut = is_last && store.engine().shared().config.aof_load_truncated;
         let Some(at) = ends_at.filter(|_| may_cut) else {
-            let what = if ends_at.is_some() { "Unexpected end of file" } else { "Bad file format" };
+            let what = match &damage {
+                _ if ends_at.is_some() => "Unexpected end of file".to_owned(),
+                Damage::Log(aof::Damage { fault: Fault::UnknownCommand(name), .. }) => {
+                    format!("Unknown command '{name}'")
+                }
+                Damage::Log(_) | Damage::Snapshot(_) => "Bad file format".to_owned(),
+            };
             return Err(format!(
                 "{what} reading the append only file {}: {damage}. Make a backup of it, then use redis-check-aof \
                  --fix {}",
