@@ -203,7 +203,8 @@ pub(super) fn disconnect(call: &mut Call<'_>, ids: &[SessionId]) {
         if *id == call.session.id {
             call.session.closing = true;
         } else if let Some(client) = call.shared.clients.get_mut(*id) {
-            client.session.closing = true;
+            // What it has not read yet may never be read.
+            client.give_up();
             call.shared.requests.push(Request::Close(*id));
         }
     }

@@ -81,7 +81,7 @@ impl Shared {
 
 impl Client {
     /// Ends the connection without what was still to be said.
-    pub(super) fn give_up(&mut self) {
+    pub fn give_up(&mut self) {
         self.session.closing = true;
         self.out = Vec::new();
         self.session.output.sent = 0;

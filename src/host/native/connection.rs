@@ -139,7 +139,9 @@ impl Connection {
         }
         self.sent = 0;
         out.clear();
-        out.shrink_to(KEPT_CAPACITY);
+        if out.capacity() > KEPT_CAPACITY {
+            *out = Vec::new();
+        }
         Sent::All
     }
 
