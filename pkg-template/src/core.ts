@@ -37,6 +37,9 @@ interface Socket {
   ended(why: RedletError): void;
 }
 
+/** Room is short when more than this part of the quota is used. */
+const SHORT = 0.8;
+
 /** Active expiry and the like can wait this long for a timer, in milliseconds. */
 const IDLE = 100;
 /** So long a script may run before the page has a turn, in milliseconds: half a frame. */
@@ -59,6 +62,7 @@ export class Core {
   #ended: RedletError | undefined;
   #closing: Promise<void> | undefined;
   #unstored = false;
+  #short = false;
   readonly #place: StorageReport["place"];
   #storing = new Set<(why: Error) => void>();
   readonly #onStorage: ((event: StorageEvent) => void) | undefined;
@@ -96,6 +100,7 @@ export class Core {
       throw failure;
     }
     if (options.persistentStorage === true) await persist();
+    void core.#measure();
     core.#cleanup.push(beforePageGoes(() => core.#ended ?? core.scratch.engine.hurry()));
     return core;
   }
@@ -287,6 +292,7 @@ export class Core {
   #happened({ kind, message }: Happening): void {
     if (kind === "poisoned") this.#poisoned(new RedletError("POISONED", `the engine has stopped: ${message}`));
     else if (kind === "failing" && isFull(message)) void this.#tellFull(message);
+    else if (kind === "grown") void this.#measure();
     else if (kind !== "output") this.#tell(kind, message);
     else if (this.#ended === undefined) {
       this.#drain();
@@ -303,6 +309,17 @@ export class Core {
   /** Returns what the browser says of storage. */
   storageReport(): Promise<StorageReport> {
     return report(this.#place);
+  }
+
+  /** Tells the engine how much room there is, and everybody else when that gets short. */
+  async #measure(): Promise<void> {
+    const { usage, quota } = await this.storageReport();
+    if (usage === undefined || quota === undefined || this.#ended !== undefined) return;
+    this.scratch.engine.setRoom(Math.max(quota - usage, 0));
+    const wasShort = this.#short;
+    this.#short = usage > SHORT * quota;
+    if (this.#short && !wasShort) this.#tell("short", `${usage} of ${quota} bytes are used`);
+    this.#setTimer();
   }
 
   async #tellFull(message: string): Promise<void> {

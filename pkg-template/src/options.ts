@@ -49,6 +49,7 @@ export interface OpenOptions {
  * What has happened to storage.
  *
  * - `damaged`: opening found something damaged, and left it out.
+ * - `short`: four fifths of the browser's quota are used. From then on snapshots take the place of the log early.
  * - `failing`: changes can't be stored; it is tried again every second.
  * - `full`: the same, because the browser's quota is used up: the message says how much that is. Once there is room
  *   again, by deleting something of this origin, `working` follows.
@@ -56,7 +57,7 @@ export interface OpenOptions {
  * - `lost`: they can't be stored until the database is opened anew.
  */
 export interface StorageEvent {
-  kind: "damaged" | "failing" | "full" | "working" | "lost";
+  kind: "damaged" | "failing" | "short" | "full" | "working" | "lost";
   message: string;
 }
 

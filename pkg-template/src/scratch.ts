@@ -12,7 +12,7 @@ export const Happened = { Nothing: 0, Output: 1, Close: 2, Resume: 3, Shutdown: 
 
 /** As in src/host/wasm/happening.rs. */
 export interface Happening {
-  kind: StorageEvent["kind"] | "output" | "poisoned";
+  kind: StorageEvent["kind"] | "output" | "grown" | "poisoned";
   message: string;
 }
 

@@ -22,6 +22,10 @@ const IDLE_SECONDS: u64 = 1;
 const LATEST_SECONDS: u64 = 30;
 /// What failed is tried again this much later.
 const RETRY_SECONDS: u64 = 1;
+/// When so much more log is stored, it is time to ask how much room there is.
+const MEASURE_BYTES: u64 = 256 * 1024;
+/// A log as short as this is not replaced by a snapshot because room is short.
+const LEAST_LOG: u64 = 64 * 1024;
 
 /// What is to be done next.
 pub enum Job {
@@ -57,6 +61,8 @@ pub enum News<W> {
     Working,
     /// It will not work again until the database is opened anew.
     Lost(Failure),
+    /// More is stored by now: the keeper wants to know how much [room](Keeper::set_room) there is.
+    Grown,
 }
 
 /// Somebody who waits until the log is stored up to a place.
@@ -103,6 +109,10 @@ pub struct Keeper<W> {
     cleaning: Option<(Range<u64>, Vec<Range<u64>>)>,
     /// The log goes on from a snapshot that is still to be written.
     held: bool,
+    /// How many more bytes the storage would take, as far as that is known.
+    room: Option<u64>,
+    /// Bytes that were stored since somebody was asked for that.
+    unmeasured: u64,
     failing: bool,
     lost: Option<Failure>,
     closing: bool,
@@ -137,6 +147,8 @@ impl<W> Keeper<W> {
             not_before: Time::default(),
             cleaning: None,
             held: false,
+            room: None,
+            unmeasured: 0,
             failing: false,
             lost: None,
             closing: false,
@@ -199,6 +211,13 @@ impl<W> Keeper<W> {
         }
         self.snapshot_wanted = Some(purpose);
         self.not_before = Time::default();
+        self.wake();
+    }
+
+    /// Takes note of how many more bytes the storage would take, of whatever. When they are few, a snapshot takes the
+    /// place of the log while there is still room for both.
+    pub fn set_room(&mut self, bytes: u64) {
+        self.room = Some(bytes);
         self.wake();
     }
 
@@ -271,7 +290,7 @@ impl<W> Keeper<W> {
     /// Shows INFO how full the ring is.
     fn show(&self, store: &mut Store) {
         let unstored = self.unstored(store);
-        let waiting = unstored > 0 && (self.is_held() || !self.ring.has_room(unstored));
+        let waiting = unstored > 0 && self.is_waiting(store);
         let (bytes, capacity) = (self.ring.bytes(), self.ring.capacity());
         store.engine_mut().shared_mut().persistence.ring =
             Some(RingUse { bytes, capacity, unstored, waiting });
@@ -327,6 +346,10 @@ impl<W> Keeper<W> {
             Purport::Log { up_to, bytes, strict } => {
                 self.pending.drain(..bytes as usize);
                 self.now_stored(up_to, strict);
+                self.unmeasured += bytes;
+                if self.unmeasured >= MEASURE_BYTES {
+                    self.measure();
+                }
                 self.work_again(store);
             }
             Purport::Switch => self.switched(store, now),
@@ -353,10 +376,14 @@ impl<W> Keeper<W> {
                 self.give_up_snapshot(&failure.describe(), store, now);
             }
             Purport::Chunk | Purport::Switch => {
-                self.news.push(News::Failing(failure.describe()));
-                if self.held {
+                if !store.engine().shared().persistence.log_failed {
+                    self.news.push(News::Failing(failure.describe()));
+                }
+                if self.is_waiting(store) {
                     self.note_failure(&failure, store);
                     self.reject_waiters(&failure);
+                }
+                if self.held {
                     self.snapshot_wanted = Some(Purpose::Base);
                 }
                 self.failing |= self.closing;
@@ -396,6 +423,12 @@ impl<W> Keeper<W> {
     /// Returns whether what is logged has to wait for a snapshot, since it goes on from it.
     fn is_held(&self) -> bool {
         self.held || self.writing.as_ref().is_some_and(|writing| !writing.covered.is_empty())
+    }
+
+    /// Returns whether what is logged can't be stored before a snapshot is.
+    fn is_waiting(&self, store: &Store) -> bool {
+        let unstored = self.unstored(store);
+        self.is_held() || unstored > 0 && !self.ring.has_room(unstored)
     }
 
     /// Takes all that is logged into one segment, if there is room for it.
@@ -466,7 +499,20 @@ impl<W> Keeper<W> {
         let unstored = self.unstored(store);
         let full = unstored > 0 && !self.ring.has_room(unstored);
         let may_begin = self.writing.is_none() && !store.is_exporting();
-        may_begin && (self.snapshot_wanted.is_some() || self.ring.is_filling() || full)
+        may_begin && (self.snapshot_wanted.is_some() || self.ring.is_filling() || full || self.is_short())
+    }
+
+    /// Returns whether there is not much more room than for a snapshot that would free that of the log.
+    fn is_short(&self) -> bool {
+        let (log, snapshot) = (self.ring.bytes(), self.meta.snapshot_bytes);
+        // No snapshot is larger than the last one and what was logged since.
+        let is_short = self.room.is_some_and(|room| room / 2 < log.saturating_add(snapshot));
+        is_short && log >= LEAST_LOG.max(snapshot / 4)
+    }
+
+    fn measure(&mut self) {
+        self.unmeasured = 0;
+        self.news.push(News::Grown);
     }
 
     /// Sets the snapshot's moment, which is now: whatever was logged is in it.
@@ -513,6 +559,9 @@ impl<W> Keeper<W> {
             self.held = false;
             self.work_again(store);
         }
+        // What is known of the room was true while the old log was there.
+        self.room = None;
+        self.measure();
         let slots = self.ring.release(writing.first_seq);
         self.ring.set_capacity(self.ring_bytes.max(writing.bytes));
         self.cleaning = Some((0..old + 1, slots));
@@ -524,6 +573,7 @@ impl<W> Keeper<W> {
         let Some(writing) = self.writing.take() else { return };
         self.pending.splice(..0, writing.covered);
         self.not_before = now.plus_seconds(RETRY_SECONDS);
+        self.room = None;
         store.snapshot_done(Err(why.into()), now);
         let next = self.meta.generation + 1;
         self.cleaning = Some((next..next + 1, Vec::new()));
@@ -532,4 +582,89 @@ impl<W> Keeper<W> {
 
 fn policy(store: &Store) -> AppendFsync {
     store.engine().shared().config.appendfsync
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Config, Peer};
+    use crate::resp::{OwnedArgs, SessionId};
+
+    const NOW: Time = Time::from_seconds(1_700_000_000);
+
+    /// A store that is kept with `appendfsync always` in a ring of so many bytes, and a client of it.
+    fn kept(ring_bytes: u64) -> (Store, Keeper<&'static str>, SessionId) {
+        let mut config = Config::default();
+        for (name, value) in [("appendonly", "yes"), ("appendfsync", "always")] {
+            (Config::parameter(name).expect("one of ours").set)(&mut config, value).expect("a value of it");
+        }
+        let mut store = Store::new(config, 1);
+        store.engine_mut().set_logging(true);
+        let client = store.connect(Peer::default(), NOW);
+        (store, Keeper::new(Meta::default(), 1, 0, ring_bytes, NOW), client)
+    }
+
+    fn set(store: &mut Store, client: SessionId, bytes: usize) {
+        let value = (0..bytes).map(|i| i.wrapping_mul(i).to_le_bytes()[1]).collect::<Vec<u8>>();
+        let args: OwnedArgs = [b"SET", &b"key"[..], &value].into_iter().collect();
+        store.execute(client, args.as_args(), NOW);
+    }
+
+    /// Carries out all that is to be done; returns what that was. Snapshots fail if they are to.
+    fn work(keeper: &mut Keeper<&'static str>, store: &mut Store, snapshots_fail: bool) -> Vec<Purport> {
+        let mut done = vec![];
+        while let Job::Write(_, purport) = keeper.next_job(store, NOW, || true) {
+            let fails = snapshots_fail && matches!(purport, Purport::Chunk | Purport::Switch);
+            let result = if fails { Err(Failure::Storage("full".into())) } else { Ok(()) };
+            keeper.done(purport, result, store, NOW);
+            done.push(purport);
+        }
+        done
+    }
+
+    #[test]
+    fn a_snapshot_comes_early_where_room_is_short() {
+        let (mut store, mut keeper, client) = kept(1_000_000);
+        for room in [None, Some(1_000_000), Some(100_000)] {
+            set(&mut store, client, 70_000);
+            assert!(matches!(work(&mut keeper, &mut store, false)[..], [Purport::Log { .. }]));
+            let Some(room) = room else { continue };
+            keeper.set_room(room);
+            let done = work(&mut keeper, &mut store, false);
+            assert_eq!(
+                done.contains(&Purport::Switch),
+                room < 140_000,
+                "with room for {room} bytes: {done:?}"
+            );
+        }
+        keeper.set_room(100_000);
+        set(&mut store, client, 100);
+        let done = work(&mut keeper, &mut store, false);
+        assert!(matches!(done[..], [Purport::Log { .. }]), "a short log is not worth it: {done:?}");
+    }
+
+    #[test]
+    fn who_waits_for_a_full_ring_is_told_when_the_snapshot_fails() {
+        let (mut store, mut keeper, client) = kept(200_000);
+        set(&mut store, client, 140_000);
+        work(&mut keeper, &mut store, false);
+        set(&mut store, client, 100_000);
+        keeper.await_safety(&store, "writer");
+        work(&mut keeper, &mut store, true);
+        let settled = |keeper: &mut Keeper<_>| {
+            let news = std::mem::take(&mut keeper.news);
+            news.into_iter().find_map(|news| match news {
+                News::Settle(who, why) => Some((who, why)),
+                _ => None,
+            })
+        };
+        assert_eq!(settled(&mut keeper), Some(("writer", Some(Failure::Storage("full".into())))));
+        assert!(store.engine().shared().persistence.log_failed);
+
+        keeper.await_safety(&store, "patient writer");
+        keeper.not_before = NOW;
+        work(&mut keeper, &mut store, false);
+        assert_eq!(settled(&mut keeper), Some(("patient writer", None)));
+        assert!(!store.engine().shared().persistence.log_failed);
+    }
 }

@@ -141,6 +141,11 @@ impl Restore {
         &self.meta
     }
 
+    /// Returns whether something was left out.
+    pub fn is_damaged(&self) -> bool {
+        !self.damage.is_empty()
+    }
+
     /// Lets the store log what changes from now on. Returns who keeps it, and what was damaged.
     pub fn finish<W>(self, ring_bytes: u64, store: &mut Store, now: Time) -> (Keeper<W>, Option<String>) {
         let mut keeper = Keeper::new(self.meta, self.next_seq, self.used, ring_bytes, now);

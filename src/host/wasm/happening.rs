@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 /// Something that happened to storage or to the engine: `{ kind, message }`.
 #[derive(Serialize)]
 pub struct Happening<'a> {
-    /// `poisoned`, `output`, `failing`, `working` or `lost`.
+    /// `poisoned`, `output`, `failing`, `working`, `grown` or `lost`.
     kind: &'a str,
     /// Why, if there is more to say.
     message: &'a str,

@@ -77,6 +77,8 @@ fn write_meta(meta: &Meta) -> Object {
 pub struct Database {
     inner: IdbDatabase,
     epoch: u64,
+    /// What is to count, and that we lead, which there was no room to write yet.
+    unwritten: Option<Meta>,
 }
 
 impl Database {
@@ -125,18 +127,26 @@ impl Database {
         meta.epoch += 1;
         let epoch = JsValue::from(meta.epoch as f64);
         transaction.store(LEASE)?.put_with_key(&true.into(), &epoch).map_err(storage)?;
-        let database = Database { inner, epoch: meta.epoch };
+        let database = Database { inner, epoch: meta.epoch, unwritten: None };
         Ok(Opening { database, transaction, meta, ahead: None })
     }
 
     /// Makes the changes, unless somebody else has opened the database since.
-    pub async fn write(&self, write: Write) -> Result<(), Failure> {
+    pub async fn write(&mut self, mut write: Write) -> Result<(), Failure> {
+        if let Some(meta) = &self.unwritten
+            && !write.changes.iter().any(|change| matches!(change, Change::Meta(_)))
+        {
+            write = write.and(Change::Meta(meta.clone()));
+        }
         let changed =
             |name: &str| name == LEASE || write.changes.iter().any(|change| store_of(change) == name);
         let stores: Vec<&str> = STORES.into_iter().filter(|name| changed(name)).collect();
         let transaction = Transaction::begin(&self.inner, &stores, write.strict)?;
         let next = JsValue::from(self.epoch as f64 + 1.0);
         let lease = transaction.store(LEASE)?;
+        if self.unwritten.is_some() {
+            lease.add_with_key(&true.into(), &JsValue::from(self.epoch as f64)).map_err(storage)?;
+        }
         lease.add_with_key(&true.into(), &next).map_err(storage)?;
         lease.delete(&next).map_err(storage)?;
         for change in &write.changes {
@@ -144,7 +154,9 @@ impl Database {
         }
         // The bytes are the browser's now.
         drop(write);
-        transaction.commit().await
+        transaction.commit().await?;
+        self.unwritten = None;
+        Ok(())
     }
 
     /// Has `lost` called with a text when the database is taken away.
@@ -236,10 +248,17 @@ impl Opening {
     }
 
     /// Ends the transaction, after which this counts; from now on the database is ours.
-    pub async fn done(self, meta: &Meta) -> Result<Database, Failure> {
+    ///
+    /// If the quota is used up, what was read is still as good as before: the first write that there is room for takes
+    /// the lead. What was moved aside has to be written, though.
+    pub async fn done(self, meta: &Meta, damaged: bool) -> Result<Database, Failure> {
         self.transaction.make(&Change::Meta(meta.clone()))?;
-        self.transaction.commit().await?;
-        Ok(self.database)
+        match self.transaction.commit().await {
+            Err(Failure::Storage(why)) if why.starts_with("QuotaExceededError") && !damaged => {
+                Ok(Database { unwritten: Some(meta.clone()), ..self.database })
+            }
+            result => result.map(|()| self.database),
+        }
     }
 }
 

@@ -279,6 +279,7 @@ impl Local {
                 }
                 News::Failing(why) => tell("failing", &why),
                 News::Working => tell("working", ""),
+                News::Grown => tell("grown", ""),
                 News::Lost(why) => tell("lost", &why.describe()),
             }
         }

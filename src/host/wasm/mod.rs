@@ -44,7 +44,8 @@ impl Redlet {
     ///
     /// `clock` returns milliseconds since 1970. `happened` is called with a `{ kind, message }`: `poisoned` when the engine
     /// has panicked or memory is exhausted, after which nothing of this module may be called; `output` when `next` has
-    /// something; `failing` and `working` when storage does, `lost` when it will not work again.
+    /// something; `failing` and `working` when storage does, `lost` when it will not work again; `grown` when `setRoom` is
+    /// to be called.
     #[wasm_bindgen(constructor)]
     pub fn new(config: Vec<String>, clock: Function, happened: Function) -> Result<Redlet, JsError> {
         panic::report_to(happened.clone());
@@ -212,6 +213,12 @@ impl Redlet {
         self.local.borrow_mut().drop_import();
     }
 
+    /// Tells how many more bytes the browser would store.
+    #[wasm_bindgen(js_name = setRoom)]
+    pub fn set_room(&self, bytes: f64) {
+        self.local.borrow_mut().with_keeper(|keeper, _, _| keeper.set_room(bytes as u64));
+    }
+
     /// Stores what is not stored yet as soon as possible: the page may be about to go.
     pub fn hurry(&self) {
         self.local.borrow_mut().with_keeper(|keeper, _, _| keeper.hurry());
@@ -229,6 +236,17 @@ impl Redlet {
         })
     }
 }
+
+#[wasm_bindgen]
+extern "C" {
+    /// Returns milliseconds since the page was opened, as finely as they are told. `Date.now()` counts whole ones.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn elapsed() -> f64;
+}
+
+/// How long a piece of a snapshot may be written. What is written is copied and handed to the browser besides, which may
+/// take as long again: the page is to wait for 4 ms at the most.
+const SLICE_MS: f64 = 2.0;
 
 /// Reads JavaScript's milliseconds, with their fraction.
 fn time(ms: f64) -> Time {

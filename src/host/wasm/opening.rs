@@ -11,12 +11,10 @@ use web_sys::FileSystemDirectoryHandle;
 
 use super::local::Local;
 use super::place::{Database, Opening};
+use super::{SLICE_MS, elapsed};
 use crate::persist::layout::Failure;
 use crate::store::keeper::Job;
 use crate::store::restore::Restore;
-
-/// How long writing a snapshot may hold the thread.
-const SLICE_MS: f64 = 4.0;
 
 /// Bytes of the log that are run before others have their turn.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -63,7 +61,7 @@ pub async fn open(
     if let Some(segments) = broken {
         opening.set_aside(segments).await?;
     }
-    let database = opening.done(restore.meta()).await?;
+    let database = opening.done(restore.meta(), restore.is_damaged()).await?;
 
     let mut this = local.borrow_mut();
     let (keeper, warning) = restore.finish(ring_bytes, this.store_mut(), now);
@@ -82,8 +80,8 @@ fn number(n: u64) -> JsValue {
 /// Carries out what the keeper wants, until the database is closed.
 async fn keep(local: Rc<RefCell<Local>>, mut database: Database) {
     loop {
-        let until = js_sys::Date::now() + SLICE_MS;
-        let has_time = || js_sys::Date::now() < until;
+        let until = elapsed() + SLICE_MS;
+        let has_time = || elapsed() < until;
         let job = local.borrow_mut().with_keeper(|keeper, store, now| keeper.next_job(store, now, has_time));
         match job {
             Some(Job::Write(write, purport)) => {

@@ -75,10 +75,10 @@ impl Opening {
         }
     }
 
-    /// Has this count from now on, when the database is ours.
-    pub async fn done(self, meta: &Meta) -> Result<Database, Failure> {
+    /// Has this count from now on, when the database is ours. `damaged` says whether something was moved aside.
+    pub async fn done(self, meta: &Meta, damaged: bool) -> Result<Database, Failure> {
         match self {
-            Self::IndexedDb(opening) => Ok(Database::IndexedDb(opening.done(meta).await?)),
+            Self::IndexedDb(opening) => Ok(Database::IndexedDb(opening.done(meta, damaged).await?)),
             Self::Files(mut files) => {
                 files.done(meta).await?;
                 Ok(Database::Files(files))

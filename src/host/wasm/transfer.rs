@@ -1,5 +1,6 @@
 //! Exports and imports, a slice at a time: JavaScript decides when to go on.
 
+use super::{SLICE_MS, elapsed};
 use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::engine::{Absorbed, Config};
@@ -8,7 +9,6 @@ use crate::store::{Progress, Store};
 /// Bytes of an export that are written before time is looked at, and at once at the most.
 const STEP_BYTES: usize = 16 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
-const SLICE_MS: f64 = 4.0;
 
 /// What is being moved between the engine and JavaScript.
 #[derive(Default)]
@@ -23,11 +23,11 @@ impl Transfer {
     /// Writes the next piece of an export, for a few milliseconds; returns it, and whether there is more.
     pub fn export(&mut self, store: &mut Store) -> Result<(&[u8], bool), &'static str> {
         self.piece.clear();
-        let until = js_sys::Date::now() + SLICE_MS;
+        let until = elapsed() + SLICE_MS;
         loop {
             let progress = store.step_export(STEP_BYTES, &mut self.piece);
             let progress = progress.ok_or("the export was given up, since all data was loaded anew")?;
-            let is_enough = self.piece.len() >= PIECE_BYTES || js_sys::Date::now() >= until;
+            let is_enough = self.piece.len() >= PIECE_BYTES || elapsed() >= until;
             if progress == Progress::Done || is_enough {
                 return Ok((&self.piece, progress == Progress::Working));
             }
