@@ -8,6 +8,7 @@ use redlet::engine::session::{Replies, Session};
 use redlet::resp::{OwnedArgs, Protocol};
 use redlet::store::{Purpose, Store};
 
+use crate::Simulation;
 use crate::model::{Model, Told};
 use crate::support::engine::{Host, digest, loaded, replayed};
 use crate::support::printed::printed;
@@ -38,7 +39,21 @@ pub struct Run {
     dirty: u64,
     last: VecDeque<String>,
     /// What every step said, as a number.
-    pub fingerprints: Vec<u64>,
+    fingerprints: Vec<u64>,
+}
+
+impl Simulation for Run {
+    fn step(&mut self) -> Result<(), String> {
+        self.act()
+    }
+
+    fn history(&self) -> String {
+        self.last.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    fn fingerprints(&self) -> &[u64] {
+        &self.fingerprints
+    }
 }
 
 impl Run {
@@ -63,13 +78,7 @@ impl Run {
         }
     }
 
-    /// Returns the last steps, one a line.
-    pub fn history(&self) -> String {
-        self.last.iter().map(|line| format!("  {line}\n")).collect()
-    }
-
-    /// Does something, and checks what must hold then.
-    pub fn step(&mut self) -> Result<(), String> {
+    fn act(&mut self) -> Result<(), String> {
         let client = CLIENTS[self.workload.below(CLIENTS.len() as u64) as usize];
         let mut fingerprint = DefaultHasher::new();
         match self.workload.below(100) {
