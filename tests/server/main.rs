@@ -5,6 +5,7 @@
 mod check;
 mod clients;
 mod configure;
+mod crash;
 mod files;
 mod limits;
 mod options;

@@ -82,9 +82,12 @@ impl Server {
         redis_cli(&["-p", &self.port.to_string()], args)
     }
 
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.process);
-        kill_process(pid, signal).expect("the process is ours");
+        kill_process(self.pid(), signal).expect("the process is ours");
     }
 
     /// Waits for the server to end by itself; returns how it did, and all that it has written.
