@@ -12,6 +12,7 @@ use redlet::engine::{Config, Peer};
 use redlet::resp::SessionId;
 use redlet::store::Store;
 
+use support::damage::mutate;
 use support::server::Server;
 use support::words::to_resp;
 
@@ -158,26 +159,6 @@ fn forged_payloads_do_no_harm() {
         }
     }
     assert!(restored > rounds / 100, "{restored}");
-}
-
-fn mutate(body: &mut Vec<u8>, random: &mut Random) {
-    if body.is_empty() {
-        return;
-    }
-    let at = random.below(body.len() as u64) as usize;
-    match random.below(6) {
-        0 => body[at] = random.next() as u8,
-        1 => body[at] ^= 1 << random.below(8),
-        2 => drop(body.drain(at..(at + random.below(9) as usize).min(body.len()))),
-        3 => body.insert(at, random.next() as u8),
-        4 => body[at] = [0, 0x7f, 0x80, 0x81, 0xc3, 0xfe, 0xff][random.below(7) as usize],
-        // The bytes from one place stand at another one too.
-        _ => {
-            let from = random.below(body.len() as u64) as usize;
-            let piece = body[from..(from + random.below(20) as usize).min(body.len())].to_vec();
-            drop(body.splice(at..at, piece));
-        }
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod connection;
+pub mod damage;
 pub mod engine;
 pub mod matching;
 pub mod play;
