@@ -1,7 +1,7 @@
 /** The browser is killed at random moments; what was acknowledged is there when it comes back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { kill, makeProfile, serve, start } from "./chromium.mjs";
+import { kill, makeProfile, serve, start, startWorker } from "./chromium.mjs";
 
 const ROUNDS = process.env.REDLET_LONG ? 100 : 30;
 
@@ -25,7 +25,7 @@ function failed(t) {
  */
 async function open({ options, saveAt }) {
   const onStorage = ({ kind, message }) => said(`${kind}: ${message}`);
-  const db = await redlet.Redlet.open({ storage: "indexeddb", name: "crash", onStorage, ...options });
+  const db = await redlet.Redlet.open({ name: "crash", onStorage, ...options });
   const list = await db.lrange("list", 0, -1);
   const torn = list.find((item, i) => Number(item) !== i + 1);
   if (torn !== undefined) throw new Error(`item ${torn} is out of place`);
@@ -41,31 +41,50 @@ async function open({ options, saveAt }) {
   return list.length;
 }
 
-test(`with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledged`, { timeout: 15_000 * ROUNDS }, async (t) => {
-  const address = await serve(t);
-  const profile = makeProfile(t);
-  const draw = random(8123);
-  const options = { appendfsync: "always", ringBytes: 4096 };
-  let acknowledged = 0;
-  for (let round = 0; round <= ROUNDS; round++) {
-    const { context, page } = await start(profile, address);
-    let enough;
-    const written = new Promise((resolve) => (enough = resolve));
-    const target = draw(60);
-    let steps = 0;
-    await page.exposeFunction("said", (i) => {
-      if (typeof i !== "number") return t.diagnostic(i);
-      acknowledged = Math.max(acknowledged, i);
-      if (++steps >= target) enough();
-    });
-    const found = await page.evaluate(open, { options, saveAt: draw(30) });
-    assert.ok(found >= acknowledged, `round ${round}: ${acknowledged} were acknowledged, ${found} are there`);
-    page.evaluate(() => globalThis.write()).catch(failed(t));
-    await written;
-    await kill(profile, context);
-  }
-  t.diagnostic(`${acknowledged} transactions were acknowledged`);
-});
+for (const storage of ["indexeddb", "opfs"]) {
+  test(`${storage}: with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledged`, { timeout: 15_000 * ROUNDS }, async (t) => {
+    const address = await serve(t);
+    const profile = makeProfile(t);
+    const draw = random(8123);
+    const options = { storage, appendfsync: "always", ringBytes: 4096 };
+    let acknowledged = 0;
+    for (let round = 0; round <= ROUNDS; round++) {
+      const { context, page } = await start(profile, address);
+      let enough;
+      const written = new Promise((resolve) => (enough = resolve));
+      const target = draw(60);
+      let steps = 0;
+      await page.exposeFunction("said", (i) => {
+        if (typeof i !== "number") return t.diagnostic(i);
+        acknowledged = Math.max(acknowledged, i);
+        if (++steps >= target) enough();
+      });
+      const place = storage === "opfs" ? await startSpeaking(page) : page;
+      const found = await place.evaluate(open, { options, saveAt: draw(30) });
+      assert.ok(found >= acknowledged, `round ${round}: ${acknowledged} were acknowledged, ${found} are there`);
+      place.evaluate(() => globalThis.write()).catch(failed(t));
+      await written;
+      await kill(profile, context);
+    }
+    t.diagnostic(`${acknowledged} transactions were acknowledged`);
+  });
+}
+
+/** Starts a worker whose `said` is the page's, and answers when that one does. */
+async function startSpeaking(page) {
+  const worker = await startWorker(page);
+  await worker.evaluate(() => {
+    globalThis.said = (what) => {
+      const heard = new Promise((resolve) => (globalThis.onmessage = resolve));
+      postMessage(what);
+      return heard;
+    };
+  });
+  await page.evaluate(() => {
+    globalThis.worker.onmessage = async ({ data }) => globalThis.worker.postMessage(await said(data));
+  });
+  return worker;
+}
 
 test("with appendfsync everysec, kills lose nothing that a flush had reached, and nothing is torn", async (t) => {
   const address = await serve(t);
@@ -90,7 +109,7 @@ test("with appendfsync everysec, kills lose nothing that a flush had reached, an
       stored = what.stored;
       flushes++;
     });
-    const found = await page.evaluate(open, { options: { appendfsync: "everysec", ringBytes: 1 << 16 }, saveAt: draw(900) });
+    const found = await page.evaluate(open, { options: { storage: "indexeddb", appendfsync: "everysec", ringBytes: 1 << 16 }, saveAt: draw(900) });
     assert.ok(found >= stored, `round ${round}: ${stored} were flushed, ${found} are there`);
     if (times.length > found + 1) oldest = Math.max(oldest, times.at(-1) - times[found + 1]);
     times = [];

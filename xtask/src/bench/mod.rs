@@ -23,7 +23,8 @@ const PARTS: &[Part] = &[
     Part { name: "native", run: native::compare },
     Part { name: "scripts", run: scripts::compare },
     Part { name: "memory", run: memory },
-    Part { name: "js", run: javascript },
+    Part { name: "js", run: |options| javascript("benches/wasm.mjs", options) },
+    Part { name: "browser", run: |options| javascript("benches/browser.mjs", options) },
     Part { name: "sizes", run: sizes },
 ];
 
@@ -71,11 +72,11 @@ fn memory(_: &Options) -> Result<()> {
         .args(["--port", &free_port()?.to_string()]))
 }
 
-fn javascript(options: &Options) -> Result<()> {
+fn javascript(script: &str, options: &Options) -> Result<()> {
     wasm::build_all()?;
     package::assemble()?;
     let mut node = program("node");
-    node.args(["--expose-gc", "benches/wasm.mjs"]);
+    node.args(["--expose-gc", script]);
     if options.flag {
         node.arg("--quick");
     }
