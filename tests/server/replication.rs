@@ -89,7 +89,8 @@ fn changes() -> String {
     for i in 0..200 {
         calls += &format!("APPEND string:{i} more\nZINCRBY zset 1.5 member:{i}\nHDEL hash field:{i}\n");
     }
-    calls
+    // Its time has passed by now: the primary finds that out, and says so before anything is compared.
+    calls + "GET gone\n"
 }
 
 fn follows(primary: Start, replica: Start) {
