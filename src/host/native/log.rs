@@ -24,6 +24,12 @@ struct Settings {
     role: char,
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Log {
     /// Makes a log that writes to standard output until [`configure`](Log::configure) says otherwise.
     pub fn new() -> Self {

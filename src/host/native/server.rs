@@ -80,7 +80,7 @@ impl Server {
         let (bell, news) = Bell::hang(&poll, BELL).map_err(cannot_wait)?;
         let ring = bell.clone();
         let written = move |number, result| ring.ring(News::Written { number, result });
-        let files = Files::new(&config, Arc::new(Native::new()), Arc::new(written), log.clone());
+        let files = Files::new(&config, Arc::new(Native::default()), Arc::new(written), log.clone());
         if test_clock {
             clock::listen_to_input(bell.clone()).map_err(cannot_wait)?;
         }

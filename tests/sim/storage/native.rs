@@ -84,12 +84,15 @@ impl Simulation for Sweep {
     }
 }
 
+/// The number of a snapshot, and how it ended.
+type Written = (u64, io::Result<()>);
+
 /// A server while it runs.
 struct Process {
     store: Store,
     files: Files,
     client: SessionId,
-    written: Arc<Mutex<Vec<(u64, io::Result<()>)>>>,
+    written: Arc<Mutex<Vec<Written>>>,
     history: History,
     /// The last unit whose reply was sent.
     answered: usize,
@@ -109,8 +112,7 @@ type Ended<T> = Result<T, String>;
 impl Run {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let mut config = Config::default();
-        config.dir = ROOT.into();
+        let mut config = Config { dir: ROOT.into(), ..Config::default() };
         let pick =
             |random: &mut Random, values: &[&'static str]| values[random.below(values.len() as u64) as usize];
         configure(

@@ -67,8 +67,8 @@ pub trait Work: Send {
 /// The system that the process runs on.
 pub struct Native(Instant);
 
-impl Native {
-    pub fn new() -> Self {
+impl Default for Native {
+    fn default() -> Self {
         Self(Instant::now())
     }
 }
