@@ -492,7 +492,7 @@ impl Store {
             client.session.replies = Replies::Off;
         }
         let check = self.engine.shared().config.rdbchecksum;
-        let preamble = bytes.starts_with(b"REDIS").then(|| Loader::new(Purpose::Base, check, now));
+        let preamble = rdb::begins_snapshot(bytes).then(|| Loader::new(Purpose::Base, check, now));
         Replay { session, preamble, reader: aof::Reader::default() }
     }
 

@@ -189,6 +189,27 @@ fn forms_of_earlier_versions_are_read_as_redis_reads_them() {
 }
 
 #[test]
+fn snapshots_of_valkey_are_read_and_others_of_its_numbers_are_not() {
+    let field = |name: &[u8], value: &[u8], ms: i64| {
+        let string = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
+        [string(name), string(value), ms.to_le_bytes().to_vec()].concat()
+    };
+    let far = 4_000_000_000_000i64;
+    let hash = [&b"\x16\x01h\x02"[..], &field(b"a", b"1", -1), &field(b"b", b"2", far)].concat();
+    let file = |head: &[u8]| [head, b"\xfe\x00", &hash, b"\x00\x01k\x01v\xff", &[0; 8]].concat();
+    let mut store = Store::new(Config::default(), 1);
+    assert_eq!(load(&mut store, &file(b"VALKEY080"), 1).map(|loaded| loaded.keys), Ok(2));
+    let mut expected = Store::new(Config::default(), 1);
+    let client = expected.connect(Peer::default(), NOW);
+    let calls = b"HSET h a 1 b 2\r\nHPEXPIREAT h 4000000000000 FIELDS 1 b\r\nSET k v\r\n";
+    expected.receive(client, calls, NOW);
+    assert_eq!(digest(&store), digest(&expected));
+    for head in [&b"VALKEY081"[..], b"VALKEY010", b"REDIS0080", b"VALKEY0x0"] {
+        assert!(load(&mut Store::new(Config::default(), 1), &file(head), 1).is_err());
+    }
+}
+
+#[test]
 fn libraries_of_functions_are_handed_on() {
     let long =
         format!("#!lua name=b\nredis.register_function('g', function() return '{}' end)", "x".repeat(999));

@@ -11,7 +11,7 @@ use crate::base::time::Time;
 use crate::data::table::HashKey;
 use crate::keyspace::Keyspace;
 use crate::persist::aof::{Fault, Reader};
-use crate::persist::rdb::{Loader, Note};
+use crate::persist::rdb::{self, Loader, Note};
 
 use super::clock::Clock;
 use super::files::manifest::{Manifest, Part};
@@ -178,8 +178,8 @@ fn check_parts(path: &Path, cut: Cut) -> Checked<()> {
 
 /// Returns whether a file can be read and begins with a snapshot.
 fn begins_as_snapshot(path: &Path) -> bool {
-    let mut start = [0; 5];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"REDIS"
+    let mut start = [0; 9];
+    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && rdb::begins_snapshot(&start)
 }
 
 /// Whether a file is the last of its log: only that one may be cut off, since nothing goes on from it.
@@ -270,7 +270,7 @@ fn scan(file: &mut File, path: &Path, cut: Cut) -> Checked<Scan> {
     let mut buffer = vec![0; PIECE];
     let mut n = read(file, &mut buffer).map_err(error)?;
     let mut before = 0;
-    if buffer[..n].starts_with(b"REDIS") {
+    if rdb::begins_snapshot(&buffer[..n]) {
         io::Seek::rewind(file).map_err(error)?;
         let mut snapshot = Snapshot::new(path);
         if !snapshot.read(file).map_err(error)? {

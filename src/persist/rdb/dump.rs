@@ -9,7 +9,7 @@ use crate::data::Limits;
 use crate::data::entry::{Entry, NewValue};
 
 use super::input::{Input, Read, Stop};
-use super::load::{VERSION_MAX, begin};
+use super::load::{Maker, begin};
 use super::output::Encoder;
 use super::save::{kind_of, write};
 use super::{Fault, VERSION, kind, opcode};
@@ -47,7 +47,8 @@ pub fn dump_libraries(libraries: &[Box<[u8]>], compress: bool) -> Vec<u8> {
 ///
 /// `check` says whether its checksum counts.
 pub fn restore_libraries(payload: &[u8], check: bool) -> Result<Vec<Box<[u8]>>, BadPayload> {
-    let mut input = Input { bytes: open(payload, check)?, at: 0 };
+    let (_, bytes) = open(payload, check)?;
+    let mut input = Input { bytes, at: 0 };
     let mut libraries = vec![];
     while input.at < input.bytes.len() {
         if !input.byte().is_ok_and(|byte| byte == opcode::FUNCTION) {
@@ -66,22 +67,25 @@ fn close(mut payload: Vec<u8>) -> Vec<u8> {
     payload
 }
 
-/// Returns what stands in front of the version and the checksum, which are checked, the latter if `check`.
-fn open(payload: &[u8], check: bool) -> Result<&[u8], BadPayload> {
+/// Returns whose format it is, and what stands in front of the version and the checksum, which are checked, the latter if
+/// `check`.
+fn open(payload: &[u8], check: bool) -> Result<(Maker, &[u8]), BadPayload> {
     let at = payload.len().checked_sub(FOOTER).ok_or(BadPayload::Footer)?;
     let (bytes, footer) = payload.split_at(at);
     let (version, sum) = footer.split_first_chunk::<2>().expect("it is ten bytes");
-    let known = u32::from(u16::from_le_bytes(*version)) <= VERSION_MAX;
-    if !known || (check && crc64(&payload[..at + 2]).to_le_bytes() != sum) {
+    // As in Redis, no version is too low.
+    let maker = Maker::of(u32::from(u16::from_le_bytes(*version)).max(1)).ok_or(BadPayload::Footer)?;
+    if check && crc64(&payload[..at + 2]).to_le_bytes() != sum {
         return Err(BadPayload::Footer);
     }
-    Ok(bytes)
+    Ok((maker, bytes))
 }
 
 /// Makes an entry of a payload from outside, whose checksum counts if `check`. As in Redis, bytes behind the value don't
 /// matter.
 pub fn restore(key: &[u8], payload: &[u8], check: bool, limits: &Limits) -> Result<Entry, BadPayload> {
-    read(key, &mut Input { bytes: open(payload, check)?, at: 0 }, limits).map_err(BadPayload::of)
+    let (maker, bytes) = open(payload, check)?;
+    read(key, maker, &mut Input { bytes, at: 0 }, limits).map_err(BadPayload::of)
 }
 
 impl BadPayload {
@@ -90,12 +94,12 @@ impl BadPayload {
     }
 }
 
-fn read(key: &[u8], input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {
+fn read(key: &[u8], maker: Maker, input: &mut Input<'_>, limits: &Limits) -> Read<Entry> {
     let kind = input.byte()?;
     if kind == kind::STRING {
         return Ok(Entry::new(key, input.string()?.as_value(), None, 0));
     }
-    let mut value = begin(kind, input)?;
+    let mut value = begin(kind, maker, input)?;
     while !value.is_whole() {
         value.item(input, limits)?;
     }

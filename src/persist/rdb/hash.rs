@@ -26,6 +26,8 @@ enum Items {
     Pairs,
     /// Deadlines, fields and values. A deadline that is not 0 is one more than the milliseconds since this moment.
     Timed(u64),
+    /// Fields, values and deadlines in milliseconds since 1970, or -1.
+    TimedBehind,
     /// One string with everything in it.
     Zipmap,
     Ziplist,
@@ -56,6 +58,11 @@ impl Builder {
         Ok(Box::new(Self { items, left, hash: Hash::default() }))
     }
 
+    /// Begins to read a hash as Valkey writes those whose fields have deadlines.
+    pub fn of_valkey(input: &mut Input<'_>) -> Read<Box<dyn Build>> {
+        Ok(Box::new(Self { items: Items::TimedBehind, left: input.len()?, hash: Hash::default() }))
+    }
+
     /// Reads a hash that is one string.
     fn whole(&mut self, bytes: &[u8], limits: &Limits) -> Option<()> {
         match self.items {
@@ -78,7 +85,7 @@ impl Builder {
             }
             Items::Listpack => self.packed(listpack::read(bytes)?.collect(), limits),
             Items::TimedListpack => self.timed(listpack::read(bytes)?, limits),
-            Items::Pairs | Items::Timed(_) => None,
+            Items::Pairs | Items::Timed(_) | Items::TimedBehind => None,
         }
     }
 
@@ -115,7 +122,7 @@ impl Build for Builder {
 
     fn item(&mut self, input: &mut Input<'_>, limits: &Limits) -> Read<()> {
         let lifetime = match self.items {
-            Items::Pairs => Lifetime::Forever,
+            Items::Pairs | Items::TimedBehind => Lifetime::Forever,
             Items::Timed(since) => match input.len()? {
                 0 => Lifetime::Forever,
                 ms => lifetime(since.saturating_add(ms - 1)),
@@ -132,6 +139,11 @@ impl Build for Builder {
             }
         };
         let (field, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
+        let lifetime = match self.items {
+            // -1 is for ever, and no deadline is before 1970.
+            Items::TimedBehind => self::lifetime(i64::from_le_bytes(input.array()?).max(0) as u64),
+            _ => lifetime,
+        };
         if !self.hash.set(&field, &value, lifetime, limits) {
             return Err(Fault::DuplicateMember.into());
         }

@@ -13,9 +13,18 @@ use super::input::{Input, Read, Stop};
 use super::{Damage, Fault, Purpose, hash, kind, list, module, opcode, set, sorted_set, stream};
 
 /// Later versions differ from the one that is written in types that are refused by their numbers.
-pub(super) const VERSION_MAX: u32 = 12;
+const VERSION_MAX: u32 = 12;
+/// The version of Valkey 9, which numbers its own from 80 on.
+const VERSION_VALKEY: u32 = 80;
+/// What stands in front of the version's digits.
+const MAGICS: [(&[u8], Maker); 2] = [(b"REDIS", Maker::Redis), (b"VALKEY", Maker::Valkey)];
 /// Before this version there was no checksum.
 const VERSION_WITH_CHECKSUM: u32 = 5;
+
+/// Returns whether bytes begin as a snapshot does.
+pub fn begins_snapshot(bytes: &[u8]) -> bool {
+    MAGICS.iter().any(|(magic, _)| bytes.starts_with(magic))
+}
 
 /// Puts the keys of a snapshot into a keyspace.
 ///
@@ -32,6 +41,7 @@ pub struct Loader {
     checksum: Option<Crc64>,
     stage: Stage,
     version: u32,
+    maker: Maker,
     db: u32,
     next: Attributes,
     building: Option<Building>,
@@ -48,6 +58,24 @@ pub struct Loader {
 
 /// The most names of such keys that are kept.
 const SKIPPED_MAX: usize = 10;
+
+/// Whose format it is. The numbers of types from 22 on mean one thing or another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    Redis,
+    Valkey,
+}
+
+impl Maker {
+    /// Returns whose version this is, if it is one that can be read.
+    pub fn of(version: u32) -> Option<Self> {
+        match version {
+            1..=VERSION_MAX => Some(Self::Redis),
+            VERSION_VALKEY => Some(Self::Valkey),
+            _ => None,
+        }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -116,6 +144,7 @@ impl Loader {
             checksum: check.then(Crc64::new),
             stage: Stage::Head,
             version: 0,
+            maker: Maker::Redis,
             db: 0,
             next: Attributes::default(),
             building: None,
@@ -228,13 +257,16 @@ impl Loader {
     }
 
     fn head(&mut self, input: &mut Input<'_>) -> Read<()> {
-        let (magic, digits) = (input.array::<5>()?, input.array::<4>()?);
-        let digits = std::str::from_utf8(&digits).ok().filter(|_| &magic == b"REDIS");
-        let version = digits.and_then(|digits| digits.parse().ok()).ok_or(Fault::NotASnapshot)?;
-        if !(1..=VERSION_MAX).contains(&version) {
+        let head = input.array::<9>()?;
+        let mut known = MAGICS.iter().filter_map(|(magic, maker)| Some((head.strip_prefix(*magic)?, *maker)));
+        let (digits, maker) = known.next().ok_or(Fault::NotASnapshot)?;
+        let digits = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        let version = digits.ok_or(Fault::NotASnapshot)?;
+        if Maker::of(version) != Some(maker) {
             return Err(Fault::Version(version).into());
         }
         self.version = version;
+        self.maker = maker;
         self.stage = Stage::Items;
         Ok(())
     }
@@ -335,7 +367,7 @@ impl Loader {
             module::skip(input)?;
             return self.put(keyspace, key, NewValue::Int(0));
         }
-        self.building = Some(Building { key: key.into(), value: begin(kind, input)? });
+        self.building = Some(Building { key: key.into(), value: begin(kind, self.maker, input)? });
         self.end_value(keyspace)
     }
 
@@ -385,8 +417,10 @@ impl Loader {
 }
 
 /// Begins to read a collection of this type.
-pub(super) fn begin(kind: u8, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
+pub(super) fn begin(kind: u8, maker: Maker, input: &mut Input<'_>) -> Read<Box<dyn Build>> {
     match kind {
+        kind::HASH_OF_VALKEY if maker == Maker::Valkey => hash::Builder::of_valkey(input),
+        kind::HASH_OF_VALKEY.. if maker == Maker::Valkey => Err(unreadable(kind).into()),
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_OF_ZIPLISTS | kind::LIST_OF_LISTPACKS => {
             list::Builder::begin(kind, input)
         }

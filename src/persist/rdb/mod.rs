@@ -34,7 +34,7 @@ mod ziplist;
 use std::fmt;
 
 pub use dump::{BadPayload, dump, dump_libraries, restore, restore_libraries};
-pub use load::{Loaded, Loader, Note};
+pub use load::{Loaded, Loader, Note, begins_snapshot};
 pub use save::{Options, Progress, Saver, version_for};
 
 /// The versions that are written: Redis 5 and 6 read the first, Redis 7.0 the second, and Redis 7.4 the last, which alone
@@ -81,6 +81,8 @@ mod kind {
     pub const STREAM_WITH_TOTALS: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
     pub const STREAM_WITH_ACTIVE_TIMES: u8 = 21;
+    /// Hashes with deadlines of fields, in Valkey.
+    pub const HASH_OF_VALKEY: u8 = 22;
     /// Those of release candidates of Redis 7.4, and those of the release.
     pub const HASH_TIMED_EARLY: u8 = 22;
     pub const HASH_TIMED_LISTPACK_EARLY: u8 = 23;
