@@ -69,13 +69,14 @@ pub fn check_sizes(sizes: &[Size]) -> Result<()> {
     Ok(())
 }
 
-/// Returns flags for rustc that keep this machine's folders out of the places that panics name: what is built is the
-/// same everywhere.
-fn short_paths() -> Vec<String> {
+/// Returns flags for rustc. SHA-256 is written as loops. This machine's folders are kept out of the places that panics
+/// name: what is built is the same everywhere.
+fn flags() -> Vec<String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
     let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
     let folders = sources.into_iter().flatten().flatten().map(|folder| folder.path());
-    folders.map(|folder| format!("--remap-path-prefix={}=crates", folder.display())).collect()
+    let short = folders.map(|folder| format!("--remap-path-prefix={}=crates", folder.display()));
+    ["--cfg".into(), "sha2_backend_soft=\"compact\"".into()].into_iter().chain(short).collect()
 }
 
 impl Build {
@@ -114,7 +115,7 @@ impl Build {
         run(program("cargo")
             .args(["build", "--quiet", "--lib", "--target", triple, "--profile", &self.profile])
             .args(["--no-default-features", "--features", &features])
-            .env("CARGO_ENCODED_RUSTFLAGS", short_paths().join("\x1f")))?;
+            .env("CARGO_ENCODED_RUSTFLAGS", flags().join("\x1f")))?;
         let compiled = target(triple).join(&self.profile).join("redlet.wasm");
         // Builds that differ in features write the same file: keep one's own.
         let own = target("pkg").join(format!("{}.cargo.wasm", self.name));

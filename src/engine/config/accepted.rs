@@ -1,14 +1,26 @@
 //! Parameters of redis-server that nothing here depends on: a redis.conf that sets them is understood, and CONFIG shows
 //! what it said. A value that would promise something we don't keep is refused, with the reason.
 
-use std::collections::BTreeMap;
-
 use super::setting::parse_memory;
 use super::{Changes, Config, Parameter, Style};
 use crate::base::number;
 
 /// The values of accepted parameters that are not the default, by name.
-pub type Accepted = BTreeMap<&'static str, Box<str>>;
+#[derive(Clone, Debug, Default)]
+pub struct Accepted(Vec<(&'static str, Box<str>)>);
+
+impl Accepted {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| &**value)
+    }
+
+    fn set(&mut self, name: &'static str, value: Box<str>) {
+        match self.0.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
 
 /// What values an accepted parameter can have.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +62,7 @@ macro_rules! accepted {
             many: matches!($check, Words | Only(..)),
             style: $check.style(),
             set: |config, text| accept(config, $name, $check, text),
-            get: |config| config.accepted.get($name).map_or($default, |value| value).to_string(),
+            get: |config| config.accepted.get($name).unwrap_or($default).to_string(),
         },)*)*];
     };
 }
@@ -166,7 +178,7 @@ accepted! {
 
 fn accept(config: &mut Config, name: &'static str, check: Check, text: &str) -> Result<(), String> {
     let value = check.read(text)?;
-    config.accepted.insert(name, value.into());
+    config.accepted.set(name, value.into());
     Ok(())
 }
 

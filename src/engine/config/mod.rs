@@ -94,7 +94,7 @@ macro_rules! parameters {
                     $($field: <$type as Setting>::initial($default),)*
                     users: vec![],
                     renamed: vec![],
-                    accepted: Accepted::new(),
+                    accepted: Accepted::default(),
                 }
             }
         }
