@@ -66,9 +66,9 @@
 //!   [`Lua::start`] prepares a call, [`Lua::run`] goes on with it for a budget. Nothing in a script can notice or catch
 //!   the end of a budget. [`Lua::stop`] ends what is under way; the interpreter is then as good as before.
 //! - **Values** of strings, tables and functions are handles, meaningless in another `Lua`. They stay valid until the next
-//!   `run`, `start` or [`Lua::collect`], and longer if a global, an argument or a table that is alive refers to them or if
-//!   they are [pinned](Lua::pin): collections happen only in these calls. Within [`Outside::call`] everything stays valid
-//!   until it returns.
+//!   `run`, `start`, [`Lua::make_room`] or [`Lua::collect`], and longer if a global, an argument or a table that is alive
+//!   refers to them or if they are [pinned](Lua::pin): collections happen only in these calls. Within [`Outside::call`]
+//!   everything stays valid until it returns.
 //! - [`Lua::set`] and [`Lua::set_name`] write tables even if scripts may not: that is how `KEYS` and `ARGV` are set
 //!   before each start. [`Lua::table`] gives a [`Table`] to read: [`Table::get`], [`Table::get_int`],
 //!   [`Table::entries`], [`Table::border`]. None of them ask metatables, as Redis does not either.
@@ -85,7 +85,7 @@
 //!   without `err`: there is nothing in them to print, and redis-server 7.0.15 crashes of the latter.
 //! - **Random numbers** are the same in every new `Lua`, and go on from one script to the next, as redis-server's do.
 //! - **Memory**: all that scripts make is counted before it is allocated, and `not enough memory` is an error that scripts
-//!   can catch. After one that nobody caught the interpreter can be used again: garbage is collected first.
+//!   can catch. After one that nobody caught the interpreter can be used again: [`Lua::make_room`] collects the garbage first.
 
 mod arith;
 mod call;
@@ -393,6 +393,15 @@ impl Lua {
                 *proto = Proto::default();
                 self.free_protos.push(at as u32);
             }
+        }
+    }
+
+    /// Ends what is under way, and frees what no script can reach if there is little room: for those who are about to make
+    /// values, or to compile.
+    pub fn make_room(&mut self) {
+        self.stop();
+        if self.vm.heap.wants_collection() {
+            self.collect();
         }
     }
 

@@ -69,6 +69,7 @@ impl Libraries {
 
     /// Prepares a call of the function of this name.
     pub fn start(&mut self, name: &[u8], keys: Args<'_>, args: Args<'_>) -> Result<(), OutOfMemory> {
+        self.lua.make_room();
         let callback = self.function(name).map_or(Value::Nil, |function| function.callback);
         let keys = convert::list(&mut self.lua, keys)?;
         let args = convert::list(&mut self.lua, args)?;
@@ -107,6 +108,7 @@ impl Libraries {
     /// Runs a library's code, which sees less than its functions will.
     fn run(&mut self, body: &[u8], loading: &mut Loading) -> Result {
         let memory = |_| Error::Text("ERR not enough memory for the library");
+        self.lua.make_room();
         let globals = self.lua.globals();
         let hidden =
             ["redis", "math", "getmetatable"].map(|name| (name, self.lua.global(name).unwrap_or_default()));

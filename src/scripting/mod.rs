@@ -70,6 +70,7 @@ impl Scripting {
             Err(at) => at,
         };
         let (flags, body) = shebang::of_script(code)?;
+        self.lua.make_room();
         let function = self
             .lua
             .load(&body, NAME)
@@ -105,6 +106,7 @@ impl Scripting {
             self.libraries.start(&name, script.keys, script.args)
         } else {
             let at = self.find(&name).expect("it was found above");
+            self.lua.make_room();
             start_script(&mut self.lua, self.scripts[at].1.function, script.keys, script.args)
         };
         prepared.map_err(|_| Error::Text("ERR not enough memory for the script"))?;
