@@ -4,6 +4,11 @@ use std::ops::Deref;
 
 use super::decimal::{self, Binary, significant};
 
+/// Returns how many that is, or as many as there can be if it is more; none if it is negative.
+pub fn to_count(n: i64) -> Option<usize> {
+    (n >= 0).then(|| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
 /// Reads an integer in the one form that it is printed in: no spaces, `+`, leading zeros or `-0`.
 pub fn parse_int(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {

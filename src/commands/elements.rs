@@ -1,7 +1,7 @@
 //! What commands on the elements of keys, hashes, sets and sorted sets share: steps through them, and random choices.
 
 use crate::base::glob::{self, Case};
-use crate::base::number::{format_uint, parse_int, parse_uint};
+use crate::base::number::{format_uint, parse_int, parse_uint, to_count};
 use crate::data::Kind;
 use crate::engine::Call;
 use crate::resp::{Args, Error, Options, Protocol, Reply, Result};
@@ -94,7 +94,7 @@ impl<'a> Wanted<'a> {
             return Ok(false);
         }
         if let Some(count) = options.int_after("COUNT")? {
-            self.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(Error::Syntax)?;
+            self.count = to_count(count).filter(|count| *count > 0).ok_or(Error::Syntax)?;
         } else if let Some(pattern) = options.after("MATCH")? {
             self.pattern = (pattern != b"*").then_some(pattern);
         } else {

@@ -1,7 +1,7 @@
 //! Places: what is near another place.
 
 use crate::base::bytes::Bytes;
-use crate::base::number::{parse_float, parse_int};
+use crate::base::number::{parse_float, parse_int, to_count};
 use crate::base::sort;
 use crate::command;
 use crate::data::entry::NewValue;
@@ -334,7 +334,7 @@ impl<'a> Query<'a> {
             self.order = Some(Order::Falling);
         } else if options.len() > 1 && options.word("COUNT") {
             let count = parse_int(options.take()?).ok_or(Error::NotInteger)?;
-            let count = usize::try_from(count).ok().filter(|count| *count > 0);
+            let count = to_count(count).filter(|count| *count > 0);
             self.count = count.ok_or(Error::Text("ERR COUNT must be > 0"))?;
         } else {
             return Ok(false);

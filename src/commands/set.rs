@@ -1,7 +1,7 @@
 //! Sets. What combines several is in `set_algebra`.
 
 use crate::base::bytes::Bytes;
-use crate::base::number::parse_int;
+use crate::base::number::{parse_int, to_count};
 use crate::command;
 use crate::data::list::Item;
 use crate::data::set::Set;
@@ -252,7 +252,7 @@ const LOGGED: usize = 1_000;
 
 fn pop_several(call: &mut Call<'_>) -> Result {
     let key = call.args.at(1);
-    let count = parse_int(call.args.at(2)).and_then(|count| usize::try_from(count).ok());
+    let count = parse_int(call.args.at(2)).and_then(to_count);
     let count = count.ok_or(Error::Text("ERR value is out of range, must be positive"))?;
     let Some(set) = call.db.write::<Set>(key)? else {
         call.reply.set(0);

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use crate::base::number::parse_int;
+use crate::base::number::{parse_int, to_count};
 use crate::base::sort;
 use crate::command;
 use crate::data::entry::NewValue;
@@ -80,7 +80,7 @@ command! {
 }
 
 fn sintercard(call: &mut Call<'_>) -> Result {
-    let numkeys = parse_int(call.args.at(1)).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let numkeys = parse_int(call.args.at(1)).and_then(to_count).filter(|n| *n > 0);
     let numkeys = numkeys.ok_or(Error::Text("ERR numkeys should be greater than 0"))?;
     if numkeys > call.args.len() - 2 {
         return Err(Error::Text("ERR Number of keys can't be greater than number of args"));
@@ -89,7 +89,7 @@ fn sintercard(call: &mut Call<'_>) -> Result {
     let mut options = call.args.options(2 + numkeys);
     while !options.is_empty() {
         let Some(number) = options.after("LIMIT")? else { return Err(Error::Syntax) };
-        let number = parse_int(number).and_then(|n| usize::try_from(n).ok());
+        let number = parse_int(number).and_then(to_count);
         limit = match number.ok_or(Error::Text("ERR LIMIT can't be negative"))? {
             0 => usize::MAX,
             n => n,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::base::number::{parse_float, parse_int};
+use crate::base::number::{parse_float, parse_int, to_count};
 use crate::base::sort;
 use crate::command;
 use crate::data::entry::{Entry, ValueRef};
@@ -277,7 +277,7 @@ fn read_keys(call: &Call<'_>, at: usize) -> Result<Range<usize>> {
         let name = String::from_utf8_lossy(call.args.at(0)).to_ascii_lowercase();
         return Err(Error::said(format!("ERR at least 1 input key is needed for '{name}' command")));
     }
-    let end = usize::try_from(count).ok().and_then(|count| count.checked_add(at + 1));
+    let end = to_count(count).and_then(|count| count.checked_add(at + 1));
     let end = end.filter(|end| *end <= call.args.len()).ok_or(Error::Syntax)?;
     Ok(at + 1..end)
 }
@@ -313,7 +313,7 @@ impl How {
         } else if to == To::Client && options.word("WITHSCORES") {
             self.with_scores = true;
         } else if to == To::Count && options.len() > 1 && options.word("LIMIT") {
-            let limit = parse_int(options.take()?).and_then(|limit| usize::try_from(limit).ok());
+            let limit = parse_int(options.take()?).and_then(to_count);
             let limit = limit.ok_or(Error::Text("ERR LIMIT can't be negative"))?;
             self.limit = if limit == 0 { usize::MAX } else { limit };
         } else {

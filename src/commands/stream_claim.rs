@@ -1,6 +1,6 @@
 //! Streams: what groups have pending, and taking it over.
 
-use crate::base::number::{format_uint, parse_int};
+use crate::base::number::{format_uint, parse_int, to_count};
 use crate::base::time::Time;
 use crate::command;
 use crate::data::stream::Stream;
@@ -115,7 +115,7 @@ impl<'a> Pending<'a> {
         if args.len() < at + 3 {
             return Err(Error::Syntax);
         }
-        let count = usize::try_from(args.int(at + 2)?).unwrap_or(0);
+        let count = to_count(args.int(at + 2)?).unwrap_or(0);
         let (from, to) = (lower(args.at(at))?, upper(args.at(at + 1))?);
         Ok(Some(Self { min_idle, from, to, count, consumer: args.get(at + 3) }))
     }

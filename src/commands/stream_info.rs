@@ -1,5 +1,6 @@
 //! XINFO: looks into streams and their groups.
 
+use crate::base::number::to_count;
 use crate::command;
 use crate::data::stream::{Item, Order, Stream};
 use crate::data::stream_group::{Consumer, Group};
@@ -123,7 +124,7 @@ fn full_count(args: Args<'_>) -> Result<Option<usize>> {
     }
     Ok(Some(match args.int(5)? {
         0 => usize::MAX,
-        count => usize::try_from(count).unwrap_or(10),
+        count => to_count(count).unwrap_or(10),
     }))
 }
 

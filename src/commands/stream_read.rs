@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::base::number::parse_int;
+use crate::base::number::{parse_int, to_count};
 use crate::base::time::Time;
 use crate::command;
 use crate::data::stream::{Order, Stream};
@@ -330,7 +330,7 @@ impl<'a> Request<'a> {
                 at += 2;
             } else if args.is(at, "COUNT") && more > 0 {
                 // None, or fewer, are as good as no limit.
-                let count = usize::try_from(args.int(at + 1)?).unwrap_or(0);
+                let count = to_count(args.int(at + 1)?).unwrap_or(0);
                 read.count = if count == 0 { usize::MAX } else { count };
                 at += 2;
             } else if args.is(at, "STREAMS") && more > 0 {
