@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,13 +70,18 @@ fn killed_under_load(policy: &str, bound: Duration) -> usize {
         }
         let mut benchmark = Benchmark::start(server.port);
         let stop = AtomicBool::new(false);
-        let lasts = Duration::from_millis(200 + random.below(400));
+        let writes = 500 + random.below(1_500) as usize;
         let rewrites = random.below(2) == 0;
         thread::scope(|scope| {
             let (port, stop) = (server.port, &stop);
-            let writers: Vec<_> =
-                (0..WRITERS).map(|i| scope.spawn(move || write(port, round, i, stop))).collect();
-            thread::sleep(lasts);
+            let (written, heard) = mpsc::channel();
+            let writer = |i| {
+                let written = written.clone();
+                scope.spawn(move || write(port, round, i, stop, &written))
+            };
+            let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+            drop(written);
+            assert_eq!(heard.iter().take(writes).count(), writes, "the server answers");
             if rewrites {
                 server.cli(&["BGREWRITEAOF"]);
             }
@@ -91,8 +97,14 @@ fn killed_under_load(policy: &str, bound: Duration) -> usize {
     lost
 }
 
-/// Appends 1, 2, 3 … to a list until the server is gone; returns when each was acknowledged.
-fn write(port: u16, round: usize, writer: usize, stop: &AtomicBool) -> Vec<Instant> {
+/// Appends 1, 2, 3 … to a list until the server is gone, and tells of each; returns when they were acknowledged.
+fn write(
+    port: u16,
+    round: usize,
+    writer: usize,
+    stop: &AtomicBool,
+    written: &mpsc::Sender<()>,
+) -> Vec<Instant> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     let mut acknowledged = vec![];
     while !stop.load(Ordering::Relaxed) {
@@ -105,6 +117,8 @@ fn write(port: u16, round: usize, writer: usize, stop: &AtomicBool) -> Vec<Insta
         }
         assert_eq!(reply.escape_ascii().to_string(), expected.as_bytes().escape_ascii().to_string());
         acknowledged.push(Instant::now());
+        // Once there are enough, nobody listens.
+        _ = written.send(());
     }
     acknowledged
 }
@@ -254,10 +268,9 @@ fn a_full_disk_refuses_writes_and_is_left_behind() {
         let begun = Instant::now();
         while server.cli(&["SET", "after", "1"]) != "OK\n" {
             assert!(begun.elapsed() < Duration::from_secs(10), "there is room, and writes are refused");
-            thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(server.cli(&["SAVE"]), "OK\n");
-        thread::sleep(Duration::from_millis(200));
+        synced(&server);
         server.kill();
         let server = Server::start(&place, &flags);
         assert_eq!(
@@ -268,6 +281,15 @@ fn a_full_disk_refuses_writes_and_is_left_behind() {
         let said = server.terminate();
         assert!(!said.contains("short read"), "nothing was torn: {said}");
     }
+}
+
+/// Writes a key, and waits until it and all before it are on the disk.
+fn synced(server: &Server) {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the server listens");
+    stream.write_all(b"SET after 1\r\nWAITAOF 1 0 0\r\n").expect("it reads");
+    let mut replies = [0; b"+OK\r\n*2\r\n:1\r\n:0\r\n".len()];
+    stream.read_exact(&mut replies).expect("it answers");
+    assert_eq!(&replies, b"+OK\r\n*2\r\n:1\r\n:0\r\n");
 }
 
 #[test]
