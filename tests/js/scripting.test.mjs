@@ -107,7 +107,7 @@ test("a build without Lua keeps the libraries of a stored database", async (t) =
     // Everything is written anew, by the build that does not know what it writes.
     await between.bgrewriteaof();
     while (/aof_rewrite_(in_progress|scheduled):1/.test(await between.info("persistence"))) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve));
     }
     await between.close();
 

@@ -117,7 +117,7 @@ impl Server {
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             ensure!(start.elapsed() < Duration::from_secs(10), "nothing listens on port {}", self.port);
-            thread::sleep(Duration::from_millis(10));
+            thread::yield_now();
         }
         Ok(())
     }
