@@ -35,19 +35,25 @@ impl<T: Default> Arena<T> {
     /// Bytes a place, with those of the lists that it may be in: the free ones, and while marking the gray ones.
     const PLACE: usize = size_of::<T>() + size_of::<Mark>() + size_of::<u32>() + size_of::<Gray>();
 
-    /// Returns by how much the arena must grow for one more object: objects and bytes.
-    fn growth(&self) -> Option<(usize, usize)> {
+    /// Makes room for one more object.
+    #[inline]
+    fn make_room(&mut self, budget: &mut Budget) -> Result<(), OutOfMemory> {
         if !self.free.is_empty() || self.items.len() < self.items.capacity() {
-            return None;
+            return Ok(());
         }
-        let more = (self.items.len() / 2).max(32);
-        Some((more, more * Self::PLACE))
+        self.grow(budget)
     }
 
-    fn grow(&mut self, more: usize) {
+    fn grow(&mut self, budget: &mut Budget) -> Result<(), OutOfMemory> {
+        let more = (self.items.len() / 2).max(32);
+        let old = self.items.capacity() * Self::PLACE;
+        // An allocator may have to move the list: both the old one and the new one exist for a moment.
+        budget.charge(old + more * Self::PLACE)?;
         self.items.reserve_exact(more);
         self.marks.reserve_exact(more);
         self.free.reserve_exact(self.items.capacity());
+        budget.refund(old);
+        Ok(())
     }
 
     fn insert(&mut self, item: T) -> u32 {
@@ -181,6 +187,39 @@ const EVENT_NAMES: [&str; 18] = [
     "__metatable",
 ];
 
+/// What the limit says and what is used of it, in bytes.
+struct Budget {
+    limit: usize,
+    used: usize,
+    /// When to collect next.
+    collect_at: usize,
+}
+
+impl Budget {
+    /// Counts bytes that are about to be allocated.
+    #[inline]
+    fn charge(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        if bytes > self.limit.saturating_sub(self.used) {
+            // Whatever comes next collects first.
+            self.collect_at = 0;
+            return Err(OutOfMemory);
+        }
+        self.used += bytes;
+        Ok(())
+    }
+
+    /// Takes back what was counted.
+    fn refund(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+
+    /// Twice what is alive, but never more than half of what is left.
+    fn threshold(&self) -> usize {
+        let room = self.limit.saturating_sub(self.used);
+        self.used + self.used.max(256 << 10).min(room / 2)
+    }
+}
+
 /// All objects of a [`Lua`](super::Lua).
 pub struct Heap {
     strings: Arena<Str>,
@@ -194,11 +233,7 @@ pub struct Heap {
     pub(super) threads: Arena<Thread>,
     /// Which prototypes the last collection has reached.
     pub(super) protos: Vec<bool>,
-    /// What the limits say and what is used of it, in bytes.
-    limit: usize,
-    used: usize,
-    /// When to collect next.
-    pub(super) collect_at: usize,
+    budget: Budget,
     /// How much work may still be done before the script has to pause.
     pub(super) fuel: i64,
     seed: u64,
@@ -229,16 +264,14 @@ impl Heap {
             upvalues: Arena::default(),
             threads: Arena::default(),
             protos: vec![],
-            limit,
-            used: FIXED + 256 * size_of::<u32>(),
-            collect_at: 0,
+            budget: Budget { limit, used: FIXED + 256 * size_of::<u32>(), collect_at: 0 },
             fuel: 0,
             seed,
             string_meta: None,
             events: [StrId { at: 0, hash: 0 }; EVENT_NAMES.len()],
             pinned: vec![],
         };
-        heap.collect_at = heap.threshold();
+        heap.budget.collect_at = heap.budget.threshold();
         for (i, name) in EVENT_NAMES.iter().enumerate() {
             // A limit too small for these is one too small for everything: the names are then one string.
             let id = heap.intern(name.as_bytes()).unwrap_or(heap.events[0]);
@@ -250,31 +283,25 @@ impl Heap {
 
     /// Returns how many bytes are in use.
     pub fn used(&self) -> usize {
-        self.used
+        self.budget.used
     }
 
     pub(super) fn limit(&mut self, bytes: usize) {
-        if self.limit != bytes {
-            self.limit = bytes;
-            self.collect_at = self.collect_at.min(self.threshold());
+        if self.budget.limit != bytes {
+            self.budget.limit = bytes;
+            self.budget.collect_at = self.budget.collect_at.min(self.budget.threshold());
         }
     }
 
     /// Counts bytes that are about to be allocated.
     #[inline]
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        if bytes > self.limit.saturating_sub(self.used) {
-            // Whatever comes next collects first.
-            self.collect_at = 0;
-            return Err(OutOfMemory);
-        }
-        self.used += bytes;
-        Ok(())
+        self.budget.charge(bytes)
     }
 
     /// Takes back what was counted.
     pub(super) fn refund(&mut self, bytes: usize) {
-        self.used = self.used.saturating_sub(bytes);
+        self.budget.refund(bytes);
     }
 
     /// Counts work in proportion to bytes.
@@ -285,13 +312,12 @@ impl Heap {
 
     #[inline]
     pub(super) fn wants_collection(&self) -> bool {
-        self.used >= self.collect_at
+        self.budget.used >= self.budget.collect_at
     }
 
-    /// Twice what is alive, but never more than half of what is left.
-    fn threshold(&self) -> usize {
-        let room = self.limit.saturating_sub(self.used);
-        self.used + self.used.max(256 << 10).min(room / 2)
+    /// Has the next instruction that may collect do so.
+    pub(super) fn collect_soon(&mut self) {
+        self.budget.collect_at = 0;
     }
 
     // Strings -----------------------------------------------------------------------------------------------------
@@ -349,14 +375,12 @@ impl Heap {
 
     fn charge_string(&mut self, len: usize) -> Result<(), OutOfMemory> {
         self.charge(heap_bytes_of(len))?;
-        if let Some((more, bytes)) = self.strings.growth() {
-            self.charge(bytes)?;
-            self.strings.grow(more);
-        }
+        self.strings.make_room(&mut self.budget)?;
         if (self.string_count + 1) * 4 > self.interned.len() * 3 {
-            let len = self.interned.len() * 2;
-            self.charge(len * 2)?;
-            self.rebuild_interned(len);
+            let old = size_of_val(&*self.interned);
+            self.charge(2 * old)?;
+            self.rebuild_interned(2 * self.interned.len());
+            self.refund(old);
         }
         Ok(())
     }
@@ -404,10 +428,7 @@ impl Heap {
 
     /// Makes a table with room for so many keys in its two parts.
     pub fn new_table(&mut self, array: usize, hash: usize) -> Result<TableId, OutOfMemory> {
-        if let Some((more, bytes)) = self.tables.growth() {
-            self.charge(bytes)?;
-            self.tables.grow(more);
-        }
+        self.tables.make_room(&mut self.budget)?;
         let id = TableId(self.tables.insert(Table::default()));
         if array + hash > 0 {
             self.resize(id, &Table::presize(array, hash))?;
@@ -476,36 +497,24 @@ impl Heap {
         upvalues: Box<[UpvalueId]>,
     ) -> Result<ClosureId, OutOfMemory> {
         self.charge(allocated(size_of_val(&*upvalues)))?;
-        if let Some((more, bytes)) = self.closures.growth() {
-            self.charge(bytes)?;
-            self.closures.grow(more);
-        }
+        self.closures.make_room(&mut self.budget)?;
         Ok(ClosureId(self.closures.insert(Closure { proto, upvalues })))
     }
 
     pub(super) fn new_native(&mut self, native: Native) -> Result<NativeId, OutOfMemory> {
         self.charge(allocated(size_of_val(&*native.upvalues)))?;
-        if let Some((more, bytes)) = self.natives.growth() {
-            self.charge(bytes)?;
-            self.natives.grow(more);
-        }
+        self.natives.make_room(&mut self.budget)?;
         Ok(NativeId(self.natives.insert(native)))
     }
 
     pub(super) fn new_upvalue(&mut self, upvalue: Upvalue) -> Result<UpvalueId, OutOfMemory> {
-        if let Some((more, bytes)) = self.upvalues.growth() {
-            self.charge(bytes)?;
-            self.upvalues.grow(more);
-        }
+        self.upvalues.make_room(&mut self.budget)?;
         Ok(UpvalueId(self.upvalues.insert(upvalue)))
     }
 
     pub(super) fn new_thread(&mut self, thread: Thread) -> Result<ThreadId, OutOfMemory> {
         self.charge(thread.heap_bytes())?;
-        if let Some((more, bytes)) = self.threads.growth() {
-            self.charge(bytes)?;
-            self.threads.grow(more);
-        }
+        self.threads.make_room(&mut self.budget)?;
         Ok(ThreadId(self.threads.insert(thread)))
     }
 
@@ -562,8 +571,8 @@ impl Heap {
         self.bury(&removed);
         self.sweep();
         // Counted anew: what a function in Rust had counted when it failed is gone.
-        self.used = self.live_bytes(protos) + running.heap_bytes();
-        self.collect_at = self.threshold();
+        self.budget.used = self.live_bytes(protos) + running.heap_bytes();
+        self.budget.collect_at = self.budget.threshold();
     }
 
     fn live_bytes(&self, protos: &[Proto]) -> usize {

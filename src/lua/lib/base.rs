@@ -90,12 +90,12 @@ fn collect_garbage(call: &mut Call<'_>) -> Result<Ret, Fault> {
     call.int_or(1, 0)?;
     Ok(Ret::One(match &*option {
         b"collect" => {
-            call.vm.heap.collect_at = 0;
+            call.vm.heap.collect_soon();
             Value::Number(0.0)
         }
         b"count" => Value::Number(used),
         b"step" => {
-            call.vm.heap.collect_at = 0;
+            call.vm.heap.collect_soon();
             Value::Bool(false)
         }
         b"stop" | b"restart" => Value::Number(0.0),
