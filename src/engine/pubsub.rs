@@ -27,7 +27,7 @@ impl Way {
     }
 }
 
-/// What one client listens to.
+/// Names of each kind, and who listens to them: those of one client, or of all.
 #[derive(Debug)]
 pub struct Subscriptions {
     channels: Index,
@@ -61,7 +61,8 @@ impl Subscriptions {
         }
     }
 
-    /// Returns how many subscriptions a client of RESP2 must end before it may do anything else.
+    /// Returns how many names there are of all kinds: so many subscriptions a client of RESP2 must end before it may
+    /// do anything else.
     pub fn count(&self) -> usize {
         self.channels.len() + self.patterns.len() + self.shards.len()
     }
@@ -81,47 +82,31 @@ impl Subscriptions {
 }
 
 /// Everybody who listens.
-pub struct PubSub {
-    channels: Index,
-    patterns: Index,
-    shards: Index,
-}
+pub struct PubSub(Subscriptions);
 
 impl PubSub {
     pub fn new(key: HashKey) -> Self {
-        Self { channels: Index::new(key), patterns: Index::new(key), shards: Index::new(key) }
+        Self(Subscriptions::new(key))
     }
 
     pub fn of(&self, way: Way) -> &Index {
-        match way {
-            Way::Channel => &self.channels,
-            Way::Pattern => &self.patterns,
-            Way::Shard => &self.shards,
-        }
-    }
-
-    fn of_mut(&mut self, way: Way) -> &mut Index {
-        match way {
-            Way::Channel => &mut self.channels,
-            Way::Pattern => &mut self.patterns,
-            Way::Shard => &mut self.shards,
-        }
+        self.0.of(way)
     }
 
     /// Returns whether nobody listens to anything.
     pub fn is_empty(&self) -> bool {
-        self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty()
+        self.0.count() == 0
     }
 
     pub fn subscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
         if own.of_mut(way).add(name, id) {
-            self.of_mut(way).add(name, id);
+            self.0.of_mut(way).add(name, id);
         }
     }
 
     pub fn unsubscribe(&mut self, id: SessionId, own: &mut Subscriptions, way: Way, name: &[u8]) {
         own.of_mut(way).remove(name, id);
-        self.of_mut(way).remove(name, id);
+        self.0.of_mut(way).remove(name, id);
     }
 
     /// Ends every subscription of a client that goes.
@@ -136,7 +121,7 @@ impl PubSub {
     /// Queues a message for all who listen to the channel or to a pattern that it matches; returns how many.
     pub fn publish(&self, effects: &mut Effects, channel: &[u8], message: &[u8]) -> usize {
         let mut told = self.tell(effects, Way::Channel, channel, message);
-        for (pattern, listeners) in self.patterns.iter() {
+        for (pattern, listeners) in self.of(Way::Pattern).iter() {
             if !glob::matches(pattern, channel, Case::Exact) {
                 continue;
             }

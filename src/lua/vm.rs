@@ -115,6 +115,21 @@ impl Vm {
                 }
             }};
         }
+        // A key of an object; most are in the table itself.
+        macro_rules! look_up {
+            ($a:expr, $object:expr, $key:expr) => {{
+                let (object, key) = ($object, $key);
+                if let Value::Table(id) = object {
+                    let table = vm.heap.table(id);
+                    let value = table.get(key);
+                    if !value.is_nil() || table.meta.is_none() {
+                        regs[usize::from($a)] = value;
+                        continue;
+                    }
+                }
+                store!($a, vm.index(protos, object, key));
+            }};
+        }
         macro_rules! arith {
             ($i:expr, $compute:expr) => {{
                 let (left, right) = (regs[usize::from($i.b as u8)], rk!($i.c));
@@ -265,28 +280,10 @@ impl Vm {
                     rewindow!();
                 }
                 Op::GetTable => {
-                    let (object, key) = (regs[usize::from(i.b as u8)], regs[usize::from(i.c as u8)]);
-                    if let Value::Table(id) = object {
-                        let table = vm.heap.table(id);
-                        let value = table.get(key);
-                        if !value.is_nil() || table.meta.is_none() {
-                            regs[usize::from(i.a)] = value;
-                            continue;
-                        }
-                    }
-                    store!(i.a, vm.index(protos, object, key));
+                    look_up!(i.a, regs[usize::from(i.b as u8)], regs[usize::from(i.c as u8)]);
                 }
                 Op::GetField | Op::GetConst => {
-                    let (object, key) = (regs[usize::from(i.b as u8)], consts[i.c as usize]);
-                    if let Value::Table(id) = object {
-                        let table = vm.heap.table(id);
-                        let value = table.get(key);
-                        if !value.is_nil() || table.meta.is_none() {
-                            regs[usize::from(i.a)] = value;
-                            continue;
-                        }
-                    }
-                    store!(i.a, vm.index(protos, object, key));
+                    look_up!(i.a, regs[usize::from(i.b as u8)], consts[i.c as usize]);
                 }
                 Op::Method => {
                     let (object, key) = (regs[usize::from(i.b as u8)], consts[i.c as usize]);

@@ -90,6 +90,26 @@ async function prepare(address) {
     }
     throw new Error("it should have failed");
   };
+  /** Stores twenty thousand keys as a snapshot of several chunks, and one key behind it. */
+  globalThis.fill = async (db) => {
+    const pipeline = db.pipeline();
+    for (let i = 0; i < 20_000; i++) pipeline.set(`key:${i}`, `${i} ${"x".repeat(100)}`);
+    await pipeline.exec();
+    await db.save();
+    await db.set("later", 1);
+    await db.close();
+  };
+  /** Tells what of it a database still has, how many values are wrong, and saves and closes it. */
+  globalThis.whatIsLeft = async (db) => {
+    const keys = await db.dbsize();
+    const names = await db.keys("key:*");
+    const values = await db.mget(...names);
+    const wrong = names.filter((name, i) => !values[i].startsWith(`${name.slice(4)} `)).length;
+    const later = await db.get("later");
+    await db.save();
+    await db.close();
+    return { keys, wrong, later };
+  };
 }
 
 /** Ends the browser, and all processes of it, as a power cut would. */
