@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { kill, launch, makeProfile, serve } from "./chromium.mjs";
 import { Playground, SERVER, SITE } from "./playground.mjs";
+import { CALLS, CHANGES, freePort, redis } from "./redis.mjs";
 
 let browser;
 const profile = mkdtempSync(join(tmpdir(), "redlet-playground-"));
@@ -283,40 +283,36 @@ async function startServer(t) {
   return `http://127.0.0.1:${port}/`;
 }
 
-/** Asks the system for a port that nobody listens on. */
-async function freePort() {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address();
-  listener.close();
-  return port;
+/** Drops a file on the page. */
+async function drop(page, name, content) {
+  const dropped = await page.evaluateHandle(
+    ([name, base64]) => {
+      const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], name));
+      return dataTransfer;
+    },
+    [name, Buffer.from(content).toString("base64")],
+  );
+  await page.dispatchEvent("body", "dragover", { dataTransfer: dropped });
+  await page.dispatchEvent("body", "drop", { dataTransfer: dropped });
 }
 
 test("files are dropped on the page, and a dump is taken away", { timeout: 60_000 }, async (t) => {
   const { page, playground } = await open(t);
   await playground.ask("set there 1", "OK");
-  const drop = (name, text) =>
-    page.evaluate(
-      ([name, text]) => {
-        const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File([text], name));
-        document.dispatchEvent(new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true }));
-        document.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
-      },
-      [name, text],
-    );
   const lines = [
     { key: "there", type: "string", value: "new" },
     { key: "list", type: "list", value: ["a"] },
   ];
-  await drop("data.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
+  await drop(page, "data.jsonl", lines.map((line) => JSON.stringify(line)).join("\n"));
   await playground.says("#status", /^Imported 2 keys from data\.jsonl, 1 of them in place of others$/);
   await playground.lists("list", "there");
   await playground.ask("get there", '"new"');
   await page.locator("#replace").uncheck();
-  await drop("log.aof", "*3\r\n$3\r\nSET\r\n$5\r\nthere\r\n$5\r\nnewer\r\n");
+  await drop(page, "log.aof", "*3\r\n$3\r\nSET\r\n$5\r\nthere\r\n$5\r\nnewer\r\n");
   await playground.says("#status", /^Imported 0 keys from log\.aof, 1 left out because they are there already$/);
-  await drop("bad.rdb", "REDIS0010\u00fe");
+  await drop(page, "bad.rdb", Buffer.from("REDIS0010\u00fe", "latin1"));
   await playground.says("#status", /^.+ at byte \d+$/);
 
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
@@ -328,4 +324,21 @@ test("files are dropped on the page, and a dump is taken away", { timeout: 60_00
   await page.locator("#file").setInputFiles({ name: "dump.rdb", mimeType: "", buffer: readFileSync(path) });
   await playground.says("#status", /^Imported 2 keys from dump\.rdb$/);
   await playground.lists("list", "there");
+});
+
+test("a dump of redis-server is dropped on the page, changed by typing, and taken back", { timeout: 60_000 }, async (t) => {
+  const server = await redis(t);
+  for (const call of CALLS) server.cli(...call);
+  server.cli("SAVE");
+  const { page, playground } = await open(t);
+  await drop(page, "dump.rdb", server.file("dump.rdb"));
+  await playground.says("#status", new RegExp(`^Imported ${server.cli("DBSIZE")} keys from dump\\.rdb$`));
+  await playground.lists(...server.cli("KEYS", "*").split("\n").sort());
+  const quoted = CHANGES.map((call) => call.map((word) => JSON.stringify(String(word))).join(" "));
+  for (const line of quoted) await playground.type(`${line}\n`);
+  await playground.ask("get new", '"1"');
+  for (const call of CHANGES) server.cli(...call);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#export").click()]);
+  const second = await redis(t, readFileSync(await download.path()));
+  assert.equal(second.digest(), server.digest());
 });
