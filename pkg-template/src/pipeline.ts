@@ -5,20 +5,18 @@ import type { Commands } from "./commands.js";
 import type { AnyReply } from "./core.js";
 import type { Face } from "./face.js";
 
-/** Runs queued calls; returns their replies, or null if a watched key had changed. */
-type Send = (calls: readonly unknown[][]) => AnyReply[] | null;
+/** Replies to queued calls; null if a watched key had changed. */
+export type Replies = AnyReply[] | null;
 
 /** Calls that are kept until they are all run at once. */
 export class Queue {
   readonly #calls: unknown[][] = [];
-  readonly #send: Send;
-  readonly #deliver: (replies: () => unknown) => unknown;
+  readonly #send: (calls: readonly unknown[][]) => unknown;
 
   /** @internal */
-  constructor(send: Send, deliver: (replies: () => unknown) => unknown) {
+  constructor(send: (calls: readonly unknown[][]) => unknown) {
     attachCommands(Queue.prototype, queue);
     this.#send = send;
-    this.#deliver = deliver;
   }
 
   /** Returns how many calls are queued. */
@@ -33,13 +31,7 @@ export class Queue {
 
   /** Runs what is queued, and empties the queue. Throws a `PipelineError` with all replies if a call failed. */
   exec(): unknown {
-    const calls = this.#calls.splice(0);
-    return this.#deliver(() => {
-      const replies = this.#send(calls);
-      const failed = replies?.find((reply) => reply instanceof RedisError);
-      if (failed !== undefined) throw new PipelineError(replies!, failed);
-      return replies;
-    });
+    return this.#send(this.#calls.splice(0));
   }
 }
 
@@ -47,13 +39,17 @@ function queue(self: Queue, words: readonly string[], args: readonly unknown[]):
   return self.call(words[0]!, ...words.slice(1), ...(args as Argument[]));
 }
 
-/** Runs calls between MULTI and EXEC; returns null if a watched key had changed. */
-export function runTransaction<S>(db: Face<S>, calls: readonly unknown[][]): AnyReply[] | null {
-  const replies = db.core.batch(db.number, [["MULTI"], ...calls, ["EXEC"]], db.settings.bytes === true);
-  const outcome = replies.at(-1);
-  // EXEC says just that something was refused; what it was, was said before.
-  if (outcome instanceof RedisError) throw replies.find((reply) => reply instanceof RedisError) ?? outcome;
-  return outcome as AnyReply[] | null;
+/** Returns the replies if no call failed. */
+export function unfailed(replies: Replies): Replies {
+  const failed = replies?.find((reply) => reply instanceof RedisError);
+  if (failed !== undefined) throw new PipelineError(replies!, failed);
+  return replies;
+}
+
+/** Sends MULTI and calls; returns why EXEC will refuse them, which itself will just say that it does. */
+export function queueTransaction<S>(db: Face<S>, calls: readonly unknown[][]): RedisError | undefined {
+  const replies = db.core.batch(db.number, [["MULTI"], ...calls], false);
+  return replies.find((reply) => reply instanceof RedisError);
 }
 
 /** The methods of a pipeline, each of which adds its reply to the types of the others. */

@@ -3,7 +3,7 @@ import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
 import type { OpenOptions } from "./options.js";
-import { Queue, runTransaction, type Pipeline, type Transaction } from "./pipeline.js";
+import { Queue, queueTransaction, unfailed, type Pipeline, type Replies, type Transaction } from "./pipeline.js";
 import { RedletSync } from "./sync.js";
 import { exportedBlob, exportedStream, importFrom, type Imported, type ImportOptions, type ImportSource } from "./transfer.js";
 import type { Build } from "./wasm.js";
@@ -71,8 +71,9 @@ export class Redlet<S = string> extends Face<S> {
 
   /** Queues calls to run at once. */
   pipeline(): Pipeline<S> {
-    const send = (calls: readonly unknown[][]) => this.core.batch(this.number, calls, this.settings.bytes === true);
-    return new Queue(send, (replies) => this.#stored(replies)) as unknown as Pipeline<S>;
+    const binary = this.settings.bytes === true;
+    const send = (calls: readonly unknown[][]) => this.#stored(() => this.core.batch(this.number, calls, binary));
+    return new Queue(send) as unknown as Pipeline<S>;
   }
 
   /**
@@ -80,8 +81,13 @@ export class Redlet<S = string> extends Face<S> {
    * whoever else uses the session may watch and exec in between, so take a `session()` of your own for WATCH.
    */
   multi(): Transaction<S> {
-    const send = (calls: readonly unknown[][]) => runTransaction(this, calls);
-    return new Queue(send, (replies) => this.#stored(replies)) as unknown as Transaction<S>;
+    const send = async (calls: readonly unknown[][]) => {
+      this.settings.signal?.throwIfAborted();
+      const refusal = queueTransaction(this, calls);
+      const replies = run(this, ["EXEC"], []).catch((error) => Promise.reject(refusal ?? error));
+      return unfailed((await replies) as Replies);
+    };
+    return new Queue(send) as unknown as Transaction<S>;
   }
 
   /** Returns all data of this moment as a dump.rdb, which redis-server loads. It is written without stopping the page. */
@@ -102,9 +108,9 @@ export class Redlet<S = string> extends Face<S> {
     return importFrom(this.core, source, options);
   }
 
-  async #stored(replies: () => unknown): Promise<unknown> {
+  async #stored(replies: () => Replies): Promise<Replies> {
     try {
-      return replies();
+      return unfailed(replies());
     } finally {
       if (this.core.unstored) await this.core.stored();
     }

@@ -1,9 +1,9 @@
-import { RedletError } from "./errors.js";
+import { RedisError, RedletError } from "./errors.js";
 import { Core, Waiting, type AnyReply, type Settings } from "./core.js";
 import { Face } from "./face.js";
 import { attachCommands } from "./methods.js";
 import { placeOf, type OpenOptions } from "./options.js";
-import { Queue, runTransaction, type PipelineSync, type TransactionSync } from "./pipeline.js";
+import { Queue, queueTransaction, unfailed, type PipelineSync, type Replies, type TransactionSync } from "./pipeline.js";
 import { exportedNow, importNow, type Imported, type ImportOptions } from "./transfer.js";
 import type { Build } from "./wasm.js";
 import type { Commands } from "./commands.js";
@@ -72,14 +72,22 @@ export class RedletSync<S = string> extends Face<S> {
 
   /** Queues calls to run at once. */
   pipeline(): PipelineSync<S> {
-    const send = (calls: readonly unknown[][]) => this.core.batch(this.number, calls, this.settings.bytes === true);
-    return new Queue(send, (replies) => replies()) as unknown as PipelineSync<S>;
+    const binary = this.settings.bytes === true;
+    const send = (calls: readonly unknown[][]) => unfailed(this.core.batch(this.number, calls, binary));
+    return new Queue(send) as unknown as PipelineSync<S>;
   }
 
   /** Queues calls to run as one transaction. `exec` returns null if a key that this session watches has changed. */
   multi(): TransactionSync<S> {
-    const send = (calls: readonly unknown[][]) => runTransaction(this, calls);
-    return new Queue(send, (replies) => replies()) as unknown as TransactionSync<S>;
+    const send = (calls: readonly unknown[][]) => {
+      const refusal = queueTransaction(this, calls);
+      try {
+        return unfailed(runSync(this, ["EXEC"], []) as Replies);
+      } catch (error) {
+        throw error instanceof RedisError ? (refusal ?? error) : error;
+      }
+    };
+    return new Queue(send) as unknown as TransactionSync<S>;
   }
 }
 

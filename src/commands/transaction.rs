@@ -2,8 +2,8 @@
 
 use crate::base::bytes::Bytes;
 use crate::command;
-use crate::engine::session::{Transaction, Watched};
-use crate::engine::{Call, Family, dispatch};
+use crate::engine::session::{Begun, Transaction, Turn, Watched};
+use crate::engine::{Call, Family, dispatch, resume};
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
@@ -71,6 +71,52 @@ command! {
 }
 
 fn exec(call: &mut Call<'_>) -> Result {
+    let (start, turn) = (call.reply.mark(), call.session.turn.clone());
+    let begun = if call.is_resumed() {
+        call.shared.busy.as_mut().and_then(|busy| busy.transaction.take())
+    } else {
+        begin(call)?
+    };
+    let Some(mut begun) = begun else { return Ok(()) };
+    call.reply.copy(&begun.reply);
+    let is_over = run_on(call, &mut begun);
+    // Each command has logged itself.
+    call.db.log_nothing();
+    if is_over {
+        return Ok(());
+    }
+    begun.reply = call.reply.written(start).to_vec();
+    call.reply.cut(start);
+    if let Some(busy) = &mut call.shared.busy {
+        busy.transaction = Some(begun);
+    }
+    call.session.turn = turn;
+    call.wait_for_slice()
+}
+
+/// Runs what has not ended of a transaction, up to a script that takes long; returns whether nothing is left.
+fn run_on(call: &mut Call<'_>, begun: &mut Begun) -> bool {
+    let mut resumed = call.is_resumed();
+    while let Some(args) = begun.queue.get(begun.ended) {
+        let before = call.reply.mark();
+        let nested = &mut call.nested(args.as_args());
+        if std::mem::take(&mut resumed) {
+            nested.session.turn = Turn::NestedAgain { still: false };
+            resume(nested);
+        } else {
+            dispatch(nested);
+        }
+        if call.session.turn.is_still() {
+            call.reply.cut(before);
+            return false;
+        }
+        begun.ended += 1;
+    }
+    true
+}
+
+/// Ends the queueing; returns what is to be run, or answers with null if a watched key was changed.
+fn begin(call: &mut Call<'_>) -> Result<Option<Begun>> {
     let transaction = call.session.transaction.take().ok_or(Error::Text("ERR EXEC without MULTI"))?;
     let watched = std::mem::take(&mut call.session.watched);
     let expired = watched.iter().any(|watched| is_newly_expired(call, watched));
@@ -82,15 +128,10 @@ fn exec(call: &mut Call<'_>) -> Result {
     }
     if failed {
         call.reply.null_array();
-        return Ok(());
+        return Ok(None);
     }
     call.reply.array(transaction.queue.len());
-    for args in &transaction.queue {
-        dispatch(&mut call.nested(args.as_args()));
-    }
-    // Each command has logged itself.
-    call.db.log_nothing();
-    Ok(())
+    Ok(Some(Begun { queue: transaction.queue, ended: 0, reply: vec![] }))
 }
 
 /// Returns whether a watched key has passed its deadline without anybody having removed it.

@@ -47,7 +47,7 @@ impl Call<'_> {
     pub fn tried(&self, keys: Range<usize>) -> impl Iterator<Item = usize> + use<> {
         let woken = match &self.session.turn {
             Turn::Resumed { key, .. } => keys.clone().find(|i| self.args.at(*i) == &**key),
-            Turn::Sent | Turn::Nested | Turn::Script | Turn::Answered(_) => None,
+            _ => None,
         };
         match woken {
             Some(i) => i..i + 1,
@@ -55,9 +55,9 @@ impl Call<'_> {
         }
     }
 
-    /// Returns whether the client has waited, and the command is run again because a key was touched.
+    /// Returns whether the client has waited, and the command is run again for what it waited for.
     pub fn is_resumed(&self) -> bool {
-        matches!(self.session.turn, Turn::Resumed { .. })
+        matches!(self.session.turn, Turn::Resumed { .. } | Turn::NestedAgain { .. })
     }
 
     /// Reads the argument at `i` as the seconds to wait; returns the deadline, or none for 0.
@@ -100,9 +100,9 @@ impl Call<'_> {
     /// Returns whether the client is to wait, and has not before; where waiting is not allowed it is told `nothing`.
     fn begins_to_wait(&mut self, nothing: Nothing) -> bool {
         match &mut self.session.turn {
-            Turn::Nested | Turn::Script | Turn::Answered(_) => nothing.write(&mut self.reply),
             Turn::Resumed { still, .. } => *still = true,
             Turn::Sent => return true,
+            _ => nothing.write(&mut self.reply),
         }
         false
     }
@@ -122,7 +122,8 @@ impl Call<'_> {
     /// Lets others be looked after before the script that runs goes on.
     pub fn wait_for_slice(&mut self) -> Result {
         match &mut self.session.turn {
-            Turn::Resumed { still, .. } => *still = true,
+            Turn::Resumed { still, .. } | Turn::NestedAgain { still } => *still = true,
+            Turn::Nested => self.session.turn = Turn::NestedAgain { still: true },
             _ => self.wait(On::Slice, None, Nothing::Null),
         }
         Ok(())

@@ -213,7 +213,7 @@ impl Engine {
             shared: &mut self.shared,
         };
         dispatch::resume(&mut call);
-        let still = matches!(client.session.turn, Turn::Resumed { still: true, .. });
+        let still = client.session.turn.is_still();
         client.session.turn = Turn::Sent;
         if still {
             client.session.waiting = Some(waiting);

@@ -65,7 +65,7 @@ pub fn resume(call: &mut Call<'_>) {
     if call.session.tracking.is_some() && runs_script(&command.spec) {
         remember_keys(call, place);
     }
-    if !matches!(call.session.turn, Turn::Resumed { still: true, .. }) {
+    if !call.session.turn.is_still() {
         let nanos = call.shared.measure.now().saturating_sub(began);
         call.shared.count_duration(call.session, place, call.args, nanos, call.db.now);
     }

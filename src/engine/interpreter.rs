@@ -6,6 +6,7 @@ use crate::resp::{Args, Error, OwnedArgs, Result, SessionId};
 use crate::spec::{Flags, Spec};
 
 use super::call::Call;
+use super::session::Begun;
 use super::shared::Shared;
 
 /// What a call wants to be run.
@@ -126,6 +127,8 @@ pub struct Busy {
     pub told: bool,
     /// Its client has disconnected.
     pub gone: bool,
+    /// The transaction that it is part of.
+    pub transaction: Option<Begun>,
 }
 
 impl Busy {

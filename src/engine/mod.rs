@@ -47,7 +47,7 @@ use crate::spec::{Categories, Spec};
 pub use absorb::Absorbed;
 pub use call::Call;
 pub use config::Config;
-pub use dispatch::dispatch;
+pub use dispatch::{dispatch, resume};
 pub use request::{Answer, Parcel, Request, RequestId};
 pub use session::{Peer, Session};
 pub use shared::Shared;

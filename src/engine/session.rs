@@ -109,6 +109,16 @@ pub struct Transaction {
     pub failed: bool,
 }
 
+/// A transaction that has run up to a script which has not ended.
+#[derive(Debug)]
+pub struct Begun {
+    pub queue: Vec<OwnedArgs>,
+    /// How many of them have ended.
+    pub ended: usize,
+    /// What is to be answered so far.
+    pub reply: Vec<u8>,
+}
+
 /// A key that is watched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watched {
@@ -126,6 +136,8 @@ pub enum Turn {
     Sent,
     /// EXEC runs it: it can't wait.
     Nested,
+    /// EXEC runs this script on after a slice of it; `still` is set when it does not end with this one.
+    NestedAgain { still: bool },
     /// A script runs it: it can't wait either.
     Script,
     /// It waited, and this key was touched; `still` is set when it goes on waiting.
@@ -137,7 +149,12 @@ pub enum Turn {
 impl Turn {
     /// Returns whether the command is part of something that can't be interrupted.
     pub fn is_nested(&self) -> bool {
-        matches!(self, Turn::Nested | Turn::Script)
+        matches!(self, Turn::Nested | Turn::NestedAgain { .. } | Turn::Script)
+    }
+
+    /// Returns whether the command has been run again and is not at its end.
+    pub fn is_still(&self) -> bool {
+        matches!(self, Turn::Resumed { still: true, .. } | Turn::NestedAgain { still: true })
     }
 }
 

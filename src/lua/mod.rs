@@ -311,6 +311,12 @@ impl Lua {
         Ok(())
     }
 
+    /// Returns the chunk and the line where what has paused would go on.
+    pub fn place(&self) -> Option<(StrId, u32)> {
+        let mut frames = self.vm.thread.frames.iter().rev();
+        frames.find_map(|frame| names::place_of(&self.protos, frame, frame.pc))
+    }
+
     /// Ends what is under way.
     pub fn stop(&mut self) {
         let vm = &mut self.vm;

@@ -31,11 +31,16 @@ pub(super) fn push_position(vm: &Vm, protos: &[Proto], frame: usize, out: &mut V
     }
 }
 
-/// Returns the chunk and the line where a frame is.
+/// Returns the chunk and the line of the instruction that a frame runs.
 pub(super) fn place(protos: &[Proto], frame: &Frame) -> Option<(StrId, u32)> {
+    place_of(protos, frame, frame.pc.saturating_sub(1))
+}
+
+/// Returns the chunk and the line of an instruction of a frame.
+pub(super) fn place_of(protos: &[Proto], frame: &Frame, pc: u32) -> Option<(StrId, u32)> {
     let Kind::Lua { proto, .. } = frame.kind else { return None };
     let proto = &protos[proto as usize];
-    let line = proto.lines.get((frame.pc as usize).saturating_sub(1))?;
+    let line = proto.lines.get(pc as usize)?;
     Some((proto.source?, *line))
 }
 

@@ -10,8 +10,7 @@ use crate::base::checksum::sha1_hex;
 use crate::base::number;
 use crate::engine::Call;
 use crate::engine::interpreter::{Busy, Interpreter, Library, Script, Source};
-use crate::engine::session::Turn;
-use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, Value};
+use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, StrId, Value};
 use crate::resp::{Args, Error, Protocol, Result};
 use crate::spec;
 
@@ -126,7 +125,7 @@ impl Scripting {
     fn go_on(&mut self, call: &mut Call<'_>) -> Result {
         let Some(mut run) = self.run.take() else { return Ok(()) };
         let turn = call.session.turn.clone();
-        let uninterrupted = turn == Turn::Nested || call.shared.uninterrupted;
+        let uninterrupted = call.shared.uninterrupted;
         let mut left = UNINTERRUPTED;
         let lua = if run.is_function { self.libraries.lua() } else { &mut self.lua };
         loop {
@@ -156,9 +155,8 @@ impl Scripting {
                     return Err(describe(lua, failure, &run));
                 }
                 None | Some(Outcome::Paused) => {
-                    lua.stop();
                     end(call, &run);
-                    return Err(stopped(&run, killed));
+                    return Err(stop(lua, &run, killed));
                 }
             }
         }
@@ -269,18 +267,24 @@ fn start_script(
 
 /// Lets everybody know that a script goes on for longer than a slice.
 fn note_busy(call: &mut Call<'_>, run: &Run) {
-    let session = call.session.id;
-    let (now, command) = (call.db.now, call.args);
+    let (session, now, args) = (call.session.id, call.db.now, call.args);
+    let function = run.is_function.then(|| run.name.clone());
+    let is_known = call.is_resumed();
     let busy = call.shared.busy.get_or_insert_with(|| Busy {
         session,
         since: now,
-        command: command.to_owned(),
-        function: run.is_function.then(|| run.name.clone()),
+        command: args.to_owned(),
+        function: function.clone(),
         wrote: false,
         killed: false,
         told: false,
         gone: false,
+        transaction: None,
     });
+    if !is_known {
+        // In a transaction another one may have been busy before it.
+        (busy.command, busy.function) = (args.to_owned(), function);
+    }
     busy.wrote = run.wrote;
 }
 
@@ -288,12 +292,20 @@ fn note_busy(call: &mut Call<'_>, run: &Run) {
 fn end(call: &mut Call<'_>, run: &Run) {
     call.session.db = run.db;
     call.db.effects.unmute();
+    if let Some(busy) = &mut call.shared.busy {
+        busy.killed = false;
+    }
 }
 
 /// Returns the error that ends a script.
 fn describe(lua: &mut Lua, failure: Failure, run: &Run) -> Error {
-    let mut text = message(lua, failure.value);
-    if let Some((chunk, line)) = failure.place {
+    let text = message(lua, failure.value);
+    placed(lua, text, failure.place, run)
+}
+
+/// Says where a script has failed.
+fn placed(lua: &Lua, mut text: Vec<u8>, place: Option<(StrId, u32)>, run: &Run) -> Error {
+    if let Some((chunk, line)) = place {
         let line = number::format_int(line.into());
         let parts = [b" script: ", &*run.name, b", on ", lua.bytes(chunk), b":", &*line, b"."];
         text.extend_from_slice(&parts.concat());
@@ -320,17 +332,14 @@ fn message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
     }
 }
 
-fn stopped(run: &Run, killed: bool) -> Error {
-    let name = String::from_utf8_lossy(&run.name);
-    Error::said(match (killed, run.is_function) {
-        (false, _) => {
-            format!("ERR the script ran for too long where nothing can interrupt it script: {name}")
-        }
-        (true, false) => {
-            format!("ERR Error running script: Script killed by user with SCRIPT KILL. script: {name}")
-        }
-        (true, true) => {
-            format!("ERR Error running script: Script killed by user with FUNCTION KILL. script: {name}")
-        }
-    })
+/// Ends a script that was killed, or may not pause; returns the error that it ends with.
+fn stop(lua: &mut Lua, run: &Run, killed: bool) -> Error {
+    let text = match (killed, run.is_function) {
+        (false, _) => "ERR the script ran for too long where nothing can interrupt it",
+        (true, false) => "ERR Script killed by user with SCRIPT KILL...",
+        (true, true) => "ERR Script killed by user with FUNCTION KILL...",
+    };
+    let place = lua.place();
+    lua.stop();
+    placed(lua, text.into(), place, run)
 }

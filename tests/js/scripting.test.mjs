@@ -57,9 +57,14 @@ test("a script of many slices ends with its reply, and calls wait behind it", as
   const replies = await tab.evaluate(async () => {
     await db.configSet("busy-reply-threshold", 0);
     const sum = "redis.call('SET', 'sum', 'begun') local n = 0 for i = 1, 5e6 do n = n + i end redis.call('SET', 'sum', n) return n";
-    return Promise.all([db.eval(sum, 0), db.get("sum")]);
+    const transaction = db.multi().incr("begun").eval(sum, 0).get("sum").exec();
+    let turns = 0;
+    const turn = () => setTimeout(turn, 0, turns++);
+    turn();
+    const replies = [await db.incr("begun"), await transaction];
+    return [...replies, turns > 2, await Promise.all([db.eval(sum, 0), db.get("sum")])];
   });
-  assert.deepEqual(replies, [12500002500000, "12500002500000"]);
+  assert.deepEqual(replies, [2, [1, 12500002500000, "12500002500000"], true, [12500002500000, "12500002500000"]]);
 });
 
 test("scripts that try to escape their limits end within them", async (t) => {

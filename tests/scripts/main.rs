@@ -148,6 +148,47 @@ fn nothing_holds_a_server_up() {
 }
 
 #[test]
+fn a_script_in_a_transaction_is_killed_and_the_transaction_goes_on() {
+    let limit = ["--lua-time-limit", "1"];
+    let redis = Server::start("redis-server", &limit).expect("redis-server");
+    let [theirs, ours] = [redis, redlet(&limit)].map(|server| {
+        let (mut client, mut other) = (server.connect(), server.connect());
+        let endless = "while true do end";
+        let begun = [&["MULTI"][..], &["SET", "a", "1"], &["EVAL", "return redis.call('GET', 'a')", "0"]];
+        begun.iter().for_each(|call| assert!(client.call(call).starts_with(b"+")));
+        client.call(&["EVAL", endless, "0"]);
+        client.call(&["INCR", "a"]);
+        client.call(&["EVAL", "local a = redis.call('GET', 'a')\nwhile true do a = a .. '' end", "0"]);
+        client.call(&["SELECT", "1"]);
+        client.call(&["INCR", "a"]);
+        let (over, is_over) = std::sync::mpsc::channel();
+        let killer = std::thread::spawn(move || {
+            while is_over.try_recv().is_err() {
+                other.call(&["SCRIPT", "KILL"]);
+            }
+            other
+        });
+        let mut reply = client.call(&["EXEC"]);
+        over.send(()).expect("the other thread goes on");
+        let mut other = killer.join().expect("it has ended");
+        // What takes many slices ends by itself.
+        client.call(&["MULTI"]);
+        client.call(&["EVAL", "for i = 1, 3e6 do end return redis.call('INCR', 'a')", "0"]);
+        client.call(&[
+            "EVAL",
+            "for i = 1, 3e6 do end redis.call('SELECT', 0) return redis.call('INCR', 'a')",
+            "0",
+        ]);
+        client.call(&["INCR", "a"]);
+        reply.extend(client.call(&["EXEC"]));
+        reply.extend(client.call(&["GET", "a"]));
+        reply.extend(other.call(&["GET", "a"]));
+        reply
+    });
+    assert_eq!(theirs.escape_ascii().to_string(), ours.escape_ascii().to_string());
+}
+
+#[test]
 fn the_limit_of_memory_holds_for_the_process() {
     const MOST_KB: u64 = 80 << 10;
     let server = redlet(&["--lua-memory-limit", "64mb"]);
