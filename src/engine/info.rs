@@ -255,6 +255,9 @@ fn persistence(text: &mut String, source: &Source<'_>) {
             "loading_eta_seconds": (seconds * left).checked_div(loading.read).unwrap_or(1),
         );
     }
+    if let Some(micros) = state.longest_slice_micros {
+        fields!(text, "redlet_longest_slice_usec": micros,);
+    }
     if let Some(ring) = &state.ring {
         fields!(text,
             "aof_buffer_length": ring.unstored,

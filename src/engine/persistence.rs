@@ -23,6 +23,8 @@ pub struct Persistence {
     /// Bytes that were kept for the last snapshot, and for the last rewrite.
     pub last_save_kept: u64,
     pub last_rewrite_kept: u64,
+    /// For how long at most everybody waited for a part of the last or present one of both, if the host takes the time.
+    pub longest_slice_micros: Option<u64>,
     pub rewriting: Option<Running>,
     /// A rewrite was asked for that is to begin once the snapshot is taken.
     pub rewrite_scheduled: bool,
@@ -81,9 +83,15 @@ pub struct Running {
 }
 
 impl Persistence {
+    /// Takes note of how long everybody has waited for a part of a snapshot or a rewrite.
+    pub fn note_slice(&mut self, micros: u64) {
+        self.longest_slice_micros = self.longest_slice_micros.max(Some(micros));
+    }
+
     /// Takes note that a snapshot is asked for, or begins.
     pub fn begin_save(&mut self, dirty: u64, now: Time) {
         self.saving = Some(self.running(dirty, now));
+        self.longest_slice_micros = None;
         self.save_scheduled = false;
         self.last_try = Some(now);
     }
@@ -91,6 +99,7 @@ impl Persistence {
     /// Takes note that a rewrite of the log is asked for, or begins.
     pub fn begin_rewrite(&mut self, dirty: u64, now: Time) {
         self.rewriting = Some(self.running(dirty, now));
+        self.longest_slice_micros = None;
         self.rewrite_scheduled = false;
     }
 

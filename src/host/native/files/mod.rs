@@ -267,10 +267,19 @@ impl Files {
         Ok(())
     }
 
-    /// Goes on with the snapshot for a moment.
+    /// Goes on with the snapshot for a moment, in which nobody is served.
     pub fn step(&mut self, store: &mut Store) {
-        let Some(writing) = &mut self.writing else { return };
+        if self.writing.is_none() {
+            return;
+        }
         let begun = self.system.uptime();
+        self.step_from(begun, store);
+        let micros = (self.system.uptime() - begun).as_micros() as u64;
+        store.engine_mut().shared_mut().persistence.note_slice(micros);
+    }
+
+    fn step_from(&mut self, begun: Duration, store: &mut Store) {
+        let Some(writing) = &mut self.writing else { return };
         let delay = store.engine().shared().config.rdb_key_save_delay.get();
         let budget = if delay == 0 { PIECE } else { 1 };
         while !writing.complete && writing.writer.has_room() {
