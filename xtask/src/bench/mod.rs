@@ -3,7 +3,9 @@
 //! Ratios are of medians of short runs that alternate between the two sides, so that a noisy machine is as noisy for
 //! both.
 
+mod client;
 mod native;
+mod persist;
 mod scripts;
 
 use std::fs;
@@ -22,6 +24,7 @@ struct Part {
 const PARTS: &[Part] = &[
     Part { name: "native", run: native::compare },
     Part { name: "scripts", run: scripts::compare },
+    Part { name: "persist", run: persist::compare },
     Part { name: "memory", run: memory },
     Part { name: "js", run: |options| javascript("benches/wasm.mjs", options) },
     Part { name: "browser", run: |options| javascript("benches/browser.mjs", options) },

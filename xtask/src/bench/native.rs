@@ -94,7 +94,7 @@ pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
     if numbers.len().is_multiple_of(2) { (numbers[half - 1] + numbers[half]) / 2.0 } else { numbers[half] }
 }
 
-/// A server of ours to start and stop, without persistence.
+/// A server of ours to start and stop, which saves nothing by itself.
 pub(super) struct Server {
     process: Child,
     pub port: u16,
@@ -102,9 +102,15 @@ pub(super) struct Server {
 
 impl Server {
     pub fn start(name: &str) -> Result<Server> {
+        Self::start_with(name, &[])
+    }
+
+    /// Starts a server with more options. It may still be loading.
+    pub fn start_with(name: &str, options: &[&str]) -> Result<Server> {
         let port = free_port()?;
         let process = program(name)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(options)
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| name.to_owned())?;
@@ -136,6 +142,10 @@ impl Server {
             .and_then(|field| field.parse().ok())
             .with_context(|| format!("redis-benchmark said {csv}"))?;
         Ok(Run { requests_per_second, cpu_microseconds: seconds * 1e6 / requests as f64 })
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Reads how long the process has run on any processor, in user space or in the kernel.
