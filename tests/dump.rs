@@ -203,7 +203,7 @@ impl Ours {
     fn new() -> Self {
         let mut config = Config::default();
         let parameter = Config::parameter("enable-debug-command").expect("a parameter");
-        (parameter.set)(&mut config, "yes").expect("a value");
+        parameter.set(&mut config, "yes").expect("a value");
         let mut store = Store::new(config, 1);
         let client = store.connect(Peer::default(), NOW);
         Self { store, client }

@@ -291,7 +291,7 @@ impl Victim {
         let mut config = Config::default();
         for (name, value) in [("proto-max-bulk-len", longest), ("enable-debug-command", "yes")] {
             let parameter = Config::parameter(name).expect("a parameter");
-            (parameter.set)(&mut config, value).expect("a value");
+            parameter.set(&mut config, value).expect("a value");
         }
         let mut victim = Self { store: Store::new(config, 1) };
         victim.store.engine_mut().set_logging(true);

@@ -199,7 +199,7 @@ fn read(bytes: &[u8], load: impl FnOnce(&mut Store, &[u8]) -> Result<(), Damage>
     let mut config = Config::default();
     let check = Config::parameter("rdbchecksum").expect("a parameter");
     // What is damaged would be noticed at once.
-    (check.set)(&mut config, "no").expect("one of its values");
+    check.set(&mut config, "no").expect("one of its values");
     let before = PRESENT.get();
     let mut store = Store::new(config, 1);
     MOST.set(PRESENT.get());

@@ -252,7 +252,7 @@ impl Ours {
 
     fn configure(&mut self, name: &str, value: &str) {
         let parameter = Config::parameter(name).expect("a parameter");
-        (parameter.set)(&mut self.store.engine_mut().shared_mut().config, value).expect("a value");
+        parameter.set(&mut self.store.engine_mut().shared_mut().config, value).expect("a value");
     }
 
     fn snapshot(&mut self) -> Vec<u8> {

@@ -497,7 +497,7 @@ fn load(store: &mut Store, bytes: &[u8], piece: usize) -> Result<Loaded, Damage>
 
 fn configure(store: &mut Store, name: &str, value: &str) {
     let parameter = Config::parameter(name).expect("a parameter");
-    (parameter.set)(&mut store.engine_mut().shared_mut().config, value).expect("a value");
+    parameter.set(&mut store.engine_mut().shared_mut().config, value).expect("a value");
 }
 
 fn digest(store: &Store) -> String {

@@ -53,7 +53,7 @@ fn get(call: &mut Call<'_>) -> Result {
     let mut found: Vec<(String, String)> = vec![];
     let mut add = |name: &str, parameter: &Parameter| {
         if !found.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
-            found.push((name.to_string(), (parameter.get)(config)));
+            found.push((name.to_string(), parameter.get(config)));
         }
     };
     for pattern in call.args.iter().skip(2) {
@@ -122,7 +122,7 @@ fn set(call: &mut Call<'_>) -> Result {
         }
         match parameter.changes {
             Changes::Anytime => {}
-            Changes::WithRestart if (parameter.get)(&config) == value => {}
+            Changes::WithRestart if parameter.get(&config) == value => {}
             Changes::AtStart | Changes::WithRestart => return Err(failed("can't set immutable config")),
             Changes::Protected => {
                 if !config.enable_protected_configs.allows(&call.session.peer) {
@@ -133,8 +133,8 @@ fn set(call: &mut Call<'_>) -> Result {
         if changed.iter().any(|other| other.name == parameter.name) {
             return Err(failed("duplicate parameter"));
         }
-        let before = (parameter.get)(&config);
-        (parameter.set)(&mut config, &value).map_err(|why| failed(&why))?;
+        let before = parameter.get(&config);
+        parameter.set(&mut config, &value).map_err(|why| failed(&why))?;
         changed.push(Changed { name: parameter.name, before });
     }
     call.shared.config = config;

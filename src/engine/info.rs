@@ -161,7 +161,7 @@ fn memory(text: &mut String, source: &Source<'_>) {
         "number_of_libraries": libraries,
         "maxmemory": maxmemory,
         "maxmemory_human": human(maxmemory),
-        "maxmemory_policy": (Config::parameter("maxmemory-policy").expect("a parameter").get)(&shared.config),
+        "maxmemory_policy": Config::parameter("maxmemory-policy").expect("a parameter").get(&shared.config),
         "mem_fragmentation_ratio": fixed(host.resident_memory as f64 / used.max(1) as f64, 2),
         "mem_fragmentation_bytes": host.resident_memory as i64 - used as i64,
         "mem_not_counted_for_evict": replicas,

@@ -27,6 +27,7 @@ macro_rules! command {
                 spec: $crate::spec::Spec {
                     name: NAME,
                     syntax: $syntax,
+                    #[cfg(any(feature = "docs", feature = "server"))]
                     reply: $reply,
                     summary: $summary,
                     #[cfg(feature = "docs")]

@@ -23,7 +23,8 @@ pub struct Spec {
     pub name: &'static str,
     /// The arguments after the name, in the notation of [`syntax`].
     pub syntax: &'static str,
-    /// The type of the reply in TypeScript.
+    /// The type of the reply in TypeScript, for typings and the simulator. Natively only.
+    #[cfg(any(feature = "docs", feature = "server"))]
     pub reply: &'static str,
     /// One sentence.
     pub summary: &'static str,

@@ -114,7 +114,7 @@ mod tests {
 
     fn store(seed: u128, databases: &str) -> Store {
         let mut config = Config::default();
-        (Config::parameter("databases").expect("a parameter").set)(&mut config, databases).expect("a number");
+        Config::parameter("databases").expect("a parameter").set(&mut config, databases).expect("a number");
         let mut store = Store::new(config, seed);
         store.engine_mut().shared_mut().host.connects = true;
         store

@@ -596,7 +596,7 @@ mod tests {
     fn kept(ring_bytes: u64) -> (Store, Keeper<&'static str>, SessionId) {
         let mut config = Config::default();
         for (name, value) in [("appendonly", "yes"), ("appendfsync", "always")] {
-            (Config::parameter(name).expect("one of ours").set)(&mut config, value).expect("a value of it");
+            Config::parameter(name).expect("one of ours").set(&mut config, value).expect("a value of it");
         }
         let mut store = Store::new(config, 1);
         store.engine_mut().set_logging(true);

@@ -60,7 +60,7 @@ impl Run {
     pub fn new(seed: u64) -> Self {
         let mut config = Config::default();
         let events = Config::parameter("notify-keyspace-events").expect("a parameter");
-        (events.set)(&mut config, "KEA").expect("all events");
+        events.set(&mut config, "KEA").expect("all events");
         let mut host = Host::with(config, seed.into());
         host.saves_slowly = true;
         let follower = Store::new(Config::default(), u128::from(seed) + 1);

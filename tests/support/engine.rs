@@ -44,7 +44,7 @@ impl Host {
     pub fn new() -> Self {
         let mut config = Config::default();
         let debug = Config::parameter("enable-debug-command").expect("a parameter");
-        (debug.set)(&mut config, "yes").expect("one of its values");
+        debug.set(&mut config, "yes").expect("one of its values");
         Self::with(config, SEED)
     }
 

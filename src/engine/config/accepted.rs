@@ -2,7 +2,7 @@
 //! what it said. A value that would promise something we don't keep is refused, with the reason.
 
 use super::setting::parse_memory;
-use super::{Changes, Config, Parameter, Style};
+use super::{Changes, Parameter, Style, Value};
 use crate::base::number;
 
 /// The values of accepted parameters that are not the default, by name.
@@ -10,11 +10,12 @@ use crate::base::number;
 pub struct Accepted(Vec<(&'static str, Box<str>)>);
 
 impl Accepted {
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| &**value)
     }
 
-    fn set(&mut self, name: &'static str, value: Box<str>) {
+    pub(super) fn set(&mut self, name: &'static str, value: String) {
+        let value = value.into();
         match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
@@ -24,7 +25,7 @@ impl Accepted {
 
 /// What values an accepted parameter can have.
 #[derive(Clone, Copy, Debug)]
-enum Check {
+pub(super) enum Check {
     YesNo,
     Int(i64, i64),
     Bytes,
@@ -61,8 +62,7 @@ macro_rules! accepted {
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: matches!($check, Words | Only(..)),
             style: $check.style(),
-            set: |config, text| accept(config, $name, $check, text),
-            get: |config| config.accepted.get($name).unwrap_or($default).to_string(),
+            value: Value::Accepted($check),
         },)*)*];
     };
 }
@@ -176,12 +176,6 @@ accepted! {
     }
 }
 
-fn accept(config: &mut Config, name: &'static str, check: Check, text: &str) -> Result<(), String> {
-    let value = check.read(text)?;
-    config.accepted.set(name, value.into());
-    Ok(())
-}
-
 impl Check {
     const fn style(self) -> Style {
         match self {
@@ -193,7 +187,7 @@ impl Check {
     }
 
     /// Returns the value as CONFIG GET shows it; says what is wrong with it otherwise.
-    fn read(self, text: &str) -> Result<String, String> {
+    pub(super) fn read(self, text: &str) -> Result<String, String> {
         let word = text.to_ascii_lowercase();
         match self {
             Text | Words => Ok(text.to_string()),
@@ -223,17 +217,17 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PARAMETERS, all};
+    use super::super::{Config, PARAMETERS, all};
     use super::*;
 
     #[test]
     fn defaults_are_values() {
         for parameter in ACCEPTED {
             let mut config = Config::default();
-            let before = (parameter.get)(&config);
+            let before = parameter.get(&config);
             assert_eq!(before, parameter.default);
-            (parameter.set)(&mut config, &before).unwrap_or_else(|why| panic!("{}: {why}", parameter.name));
-            assert_eq!((parameter.get)(&config), before, "{}", parameter.name);
+            parameter.set(&mut config, &before).unwrap_or_else(|why| panic!("{}: {why}", parameter.name));
+            assert_eq!(parameter.get(&config), before, "{}", parameter.name);
         }
     }
 
@@ -253,7 +247,7 @@ mod tests {
         let mut config = Config::default();
         let mut set = |name, value| {
             let parameter = Config::parameter(name).expect("a parameter");
-            (parameter.set)(&mut config, value).err().unwrap_or_default()
+            parameter.set(&mut config, value).err().unwrap_or_default()
         };
         assert_eq!(set("activerehashing", "maybe"), "argument must be 'yes' or 'no'");
         assert_eq!(set("io-threads", "0"), "argument must be between 1 and 128 inclusive");
@@ -263,6 +257,6 @@ mod tests {
             "this value is not supported: links between servers speak plain TCP"
         );
         assert_eq!(set("lua-time-limit", "100"), "");
-        assert_eq!((Config::parameter("busy-reply-threshold").expect("a parameter").get)(&config), "100");
+        assert_eq!(Config::parameter("busy-reply-threshold").expect("a parameter").get(&config), "100");
     }
 }

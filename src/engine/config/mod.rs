@@ -6,6 +6,7 @@ mod accepted;
 mod rewrite;
 mod setting;
 
+use accepted::Check;
 pub use accepted::{ACCEPTED, Accepted, HIDDEN};
 pub use setting::parse_memory;
 pub use setting::{
@@ -37,9 +38,36 @@ pub struct Parameter {
     /// Whether a line of a redis.conf may give it several values.
     pub many: bool,
     pub style: Style,
+    value: Value,
+}
+
+/// Where a parameter's value is kept.
+enum Value {
+    /// In a field of [`Config`].
+    Field { set: fn(&mut Config, &str) -> Result<(), String>, get: fn(&Config) -> String },
+    /// Among those without effect.
+    Accepted(Check),
+}
+
+impl Parameter {
     /// Reads a value into the configuration; says what is wrong with it otherwise.
-    pub set: fn(&mut Config, &str) -> Result<(), String>,
-    pub get: fn(&Config) -> String,
+    pub fn set(&self, config: &mut Config, text: &str) -> Result<(), String> {
+        match &self.value {
+            Value::Field { set, .. } => set(config, text),
+            Value::Accepted(check) => {
+                config.accepted.set(self.name, check.read(text)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the value as CONFIG GET shows it.
+    pub fn get(&self, config: &Config) -> String {
+        match &self.value {
+            Value::Field { get, .. } => get(config),
+            Value::Accepted(_) => config.accepted.get(self.name).unwrap_or(self.default).to_string(),
+        }
+    }
 }
 
 /// How a line of a redis.conf shows a value.
@@ -109,8 +137,10 @@ macro_rules! parameters {
             changes: [$(Changes::$changes,)? Changes::Anytime][0],
             many: <$type as Setting>::MANY,
             style: <$type as Setting>::STYLE,
-            set: |config, text| config.$field.change(text),
-            get: |config| config.$field.render(),
+            value: Value::Field {
+                set: |config, text| config.$field.change(text),
+                get: |config| config.$field.render(),
+            },
         },)*];
     };
 }
@@ -333,7 +363,7 @@ impl Engine {
     pub fn unconfigure(&mut self, changed: &[Changed], now: Time) {
         for Changed { name, before } in changed {
             let parameter = Config::parameter(name).expect("its name is from the table");
-            (parameter.set)(&mut self.shared.config, before).expect("it was shown");
+            parameter.set(&mut self.shared.config, before).expect("it was shown");
         }
         let mut db = Db::new(&mut self.keyspace, &mut self.effects, now, 0);
         take_effect(&mut self.shared, &mut db, changed);

@@ -37,7 +37,7 @@ struct Line {
 
 /// Returns the lines of a parameter; none if there is no value to tell.
 fn lines(parameter: &Parameter, config: &Config, default: &Config, whole: bool) -> Vec<Line> {
-    let (name, value, default) = (parameter.name, (parameter.get)(config), (parameter.get)(default));
+    let (name, value, default) = (parameter.name, parameter.get(config), parameter.get(default));
     let needed = whole || value != default;
     let line = |value: &str, needed| Line { text: format!("{name} {value}").into_bytes(), needed };
     match parameter.style {
@@ -160,7 +160,7 @@ mod tests {
         let mut config = Config::default();
         for (name, value) in changes {
             let parameter = Config::parameter(name).expect("a parameter");
-            (parameter.set)(&mut config, value).expect("a value");
+            parameter.set(&mut config, value).expect("a value");
         }
         let engine = Engine::new(crate::commands::ALL, config, 1);
         String::from_utf8(engine.rewritten_config(text.as_bytes(), whole)).expect("text")

@@ -223,13 +223,13 @@ impl Reader {
         if parameter.name == "dir" {
             // Files are named relative to it, and CONFIG GET shows it, as an absolute path.
             let absolute = fs::canonicalize(value).map_err(|error| plain(&error))?;
-            return (parameter.set)(&mut self.config, &absolute.to_string_lossy());
+            return parameter.set(&mut self.config, &absolute.to_string_lossy());
         }
         if parameter.name == "save" && !value.is_empty() && !self.added_to.insert("save") {
-            let value = format!("{} {value}", (parameter.get)(&self.config));
-            return (parameter.set)(&mut self.config, &value);
+            let value = format!("{} {value}", parameter.get(&self.config));
+            return parameter.set(&mut self.config, &value);
         }
-        (parameter.set)(&mut self.config, value)
+        parameter.set(&mut self.config, value)
     }
 }
 

@@ -396,7 +396,7 @@ mod tests {
         let mut config = Config::default();
         for (name, value) in parameters {
             let parameter = Config::parameter(name).expect("a parameter");
-            (parameter.set)(&mut config, value).expect("a value");
+            parameter.set(&mut config, value).expect("a value");
         }
         let mut server = Server::new(config, true, Arc::new(Log::new())).expect("a server");
         let (ours, theirs) = tokio::io::duplex(1 << 16);

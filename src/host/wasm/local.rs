@@ -78,7 +78,7 @@ impl Local {
             let (name, value) = (&pair[0], &pair[1]);
             let parameter =
                 Config::parameter(name).ok_or_else(|| format!("there is no parameter '{name}'"))?;
-            (parameter.set)(&mut config, value).map_err(|error| format!("{name}: {error}"))?;
+            parameter.set(&mut config, value).map_err(|error| format!("{name}: {error}"))?;
         }
         let mut store = Store::new(config, seed);
         let host = &mut store.engine_mut().shared_mut().host;

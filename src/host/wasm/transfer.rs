@@ -52,7 +52,7 @@ impl Transfer {
         }
         let mut config = config.clone();
         // Whether there is room for the keys is decided where they go.
-        (parameter("maxmemory").set)(&mut config, "0").expect("a size");
+        parameter("maxmemory").set(&mut config, "0").expect("a size");
         let seed = u128::from(key.0) | u128::from(key.1) << 64;
         self.staged = Some(Box::new(Store::new(config, seed)));
         true

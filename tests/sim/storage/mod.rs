@@ -166,6 +166,6 @@ pub fn told(calls: &[Vec<Vec<u8>>]) -> String {
 pub fn configure(config: &mut Config, parameters: &[(&str, &str)]) {
     for (name, value) in parameters {
         let parameter = Config::parameter(name).expect("a parameter");
-        (parameter.set)(config, value).expect("one of its values");
+        parameter.set(config, value).expect("one of its values");
     }
 }
