@@ -22,8 +22,8 @@ pub struct Absorbed {
 }
 
 impl Engine {
-    /// Moves all keys of `from` into the databases of the same numbers; where both have a key, `replace` says whose
-    /// stays.
+    /// Moves all keys of `from` into the databases of the same numbers, and its libraries of functions; where both have a
+    /// key or a library of a name, `replace` says whose stays.
     ///
     /// Those who watch, track or wait for the keys are told. Nothing is logged: a snapshot has to follow before
     /// whatever is logged later can be kept.
@@ -41,14 +41,22 @@ impl Engine {
             }
         }
         for library in from.libraries.drain(..) {
-            if !self.keyspace.libraries.contains(&library) {
-                self.keyspace.libraries.push(library);
-                self.keyspace.libraries_version += 1;
-            }
+            self.absorb_library(library, replace);
         }
         self.settle(now);
         self.effects.logging = logging;
         absorbed
+    }
+
+    fn absorb_library(&mut self, code: Box<[u8]>, replace: bool) {
+        let keyspace = &mut self.keyspace;
+        let place = keyspace.libraries.iter_mut().find(|own| library_name(own) == library_name(&code));
+        match place {
+            Some(own) if replace => *own = code,
+            Some(_) => return,
+            None => keyspace.libraries.push(code),
+        }
+        keyspace.libraries_version += 1;
     }
 
     fn absorb_entry(&mut self, db: u32, entry: Entry, replace: bool, now: Time, absorbed: &mut Absorbed) {
@@ -68,4 +76,10 @@ impl Engine {
         absorbed.keys += 1;
         absorbed.replaced += u64::from(is_there);
     }
+}
+
+/// Returns the name that a library's first line gives it.
+fn library_name(code: &[u8]) -> Option<&[u8]> {
+    let line = code.split(|byte| *byte == b'\n').next()?;
+    line.split(u8::is_ascii_whitespace).find_map(|word| word.strip_prefix(b"name="))
 }

@@ -124,3 +124,19 @@ test("a build without Lua keeps the libraries of a stored database", async (t) =
   assert.match(said[0], /^ERR this build runs no scripts: import redlet\/scripting/);
   assert.deepEqual(said.slice(1), [3, "from between"]);
 });
+
+test("an imported library takes the place of one of the same name, or is left out", () => {
+  const library = (answer) => `#!lua name=lib\nredis.register_function("answer", function() return ${answer} end)`;
+  const from = RedletSync.openSync();
+  from.functionLoad(library(1));
+  const dump = from.export();
+  for (const [replace, answer] of [[false, 2], [true, 1]]) {
+    const db = RedletSync.openSync();
+    db.functionLoad(library(2));
+    db.import(dump, { replace });
+    assert.equal(db.fcall("answer", 0), answer);
+    assert.equal(db.functionList().length, 1);
+    void db.close();
+  }
+  void from.close();
+});
