@@ -135,7 +135,14 @@ fn judge(host: Host, wanted: impl Fn(&str) -> bool, update: bool) -> Result<Scor
         let workers: Vec<_> = (0..JOBS).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("errors are returned"))
     })?;
-    let judged = judged.into_inner().expect("nobody panics");
+    let mut judged = judged.into_inner().expect("nobody panics");
+    for one in &mut judged {
+        if !update && !ratchet.unlisted(one.name, &one.missing()).is_empty() {
+            // Tests of time fail now and then where two units share the processor, with a real server too.
+            one.ours = host.run(&suite, one.name)?;
+            println!("{one}  once more, alone");
+        }
+    }
     if update {
         for one in &judged {
             ratchet.replace(one.name, &one.missing(), one.passed() == 0, |test| one.reason(test));
