@@ -255,10 +255,11 @@ impl<W> Keeper<W> {
         self.wake();
     }
 
-    /// Returns what is not stored, and why.
+    /// Returns why what is logged is not stored, or not on the disk for certain.
     pub fn left_over(&self, store: &Store) -> Option<String> {
         let state = &store.engine().shared().persistence;
-        (self.unstored(store) > 0 || self.held).then(|| state.last_error.clone())
+        let is_unsafe = self.safe < self.logged && self.lost.is_none();
+        (self.unstored(store) > 0 || self.held || is_unsafe).then(|| state.last_error.clone())
     }
 
     /// Gives up storing: the database is gone, or somebody else's.
@@ -309,7 +310,11 @@ impl<W> Keeper<W> {
             let write = slots.into_iter().map(Change::DeleteSlots).fold(write, Write::and);
             return Job::Write(write, Purport::Clean);
         }
-        let due = self.closing || self.log_due(store).is_some_and(|due| due <= now);
+        let due = match self.closing {
+            // What fails now is not tried again: it is left over.
+            true => !self.failing,
+            false => self.log_due(store).is_some_and(|due| due <= now),
+        };
         let turn = !(self.stored_last && self.writing.is_some());
         let may_begin = match self.closing {
             // Only if the log can't be stored otherwise, and then there is no time to wait.
@@ -666,5 +671,28 @@ mod tests {
         work(&mut keeper, &mut store, false);
         assert_eq!(settled(&mut keeper), Some(("patient writer", None)));
         assert!(!store.engine().shared().persistence.log_failed);
+    }
+
+    #[test]
+    fn a_database_that_takes_nothing_is_closed_and_tells_so() {
+        for bytes in [0, 100, 300_000] {
+            let (mut store, mut keeper, client) = kept(200_000);
+            store.engine_mut().shared_mut().config.appendfsync = AppendFsync::No;
+            set(&mut store, client, 1_000);
+            keeper.hurry();
+            assert!(matches!(work(&mut keeper, &mut store, false)[..], [Purport::Log { strict: false, .. }]));
+            if bytes > 0 {
+                set(&mut store, client, bytes);
+            }
+            keeper.close(&mut store, NOW);
+            let mut attempts = 0;
+            while let Job::Write(_, purport) = keeper.next_job(&mut store, NOW, || true) {
+                keeper.done(purport, Err(Failure::Storage("full".into())), &mut store, NOW);
+                attempts += 1;
+                assert!(attempts < 10, "with {bytes} bytes it is tried again and again");
+            }
+            // What was stored before is perhaps not on the disk.
+            assert_eq!(keeper.left_over(&store), Some("full".into()), "with {bytes} bytes");
+        }
     }
 }
