@@ -14,6 +14,9 @@
 //! ended, which may be after any operation; a *sweep* ends it after each. The next server must find the state after one
 //! of the units that were logged, and not before the last one that was promised.
 //!
+//! The *ring* is a browser's, in a database whose transactions fail and may be lost with the machine, and whose records
+//! may be damaged, which is to be told. A tab that was superseded writes nothing.
+//!
 //! `cargo test --test sim -- --seed files/8123` repeats one run and tells what happened last. `REDLET_LONG=1` runs ten
 //! thousand of each. A seed that has found something becomes a line of `seeds`, which are always run.
 
@@ -22,7 +25,6 @@ mod support;
 
 mod model;
 mod run;
-#[cfg(feature = "server")]
 mod storage;
 mod workload;
 
@@ -79,6 +81,20 @@ const SUBJECTS: &[Subject] = &[
         name: "sweep",
         begin: |seed| Box::new(storage::native::Sweep::new(seed)),
         steps: 300,
+        seeds: 6,
+        seeds_long: 200,
+    },
+    Subject {
+        name: "ring",
+        begin: |seed| Box::new(storage::ring::Run::new(seed)),
+        steps: 150,
+        seeds: 300,
+        seeds_long: 10_000,
+    },
+    Subject {
+        name: "ring-sweep",
+        begin: |seed| Box::new(storage::ring::Sweep::new(seed)),
+        steps: 160,
         seeds: 6,
         seeds_long: 200,
     },

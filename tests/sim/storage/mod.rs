@@ -3,8 +3,11 @@
 //! An oracle runs what is logged, unit by unit. Whatever a crash leaves must be the state after one of the units, and
 //! not before the last one that was promised.
 
+#[cfg(feature = "server")]
 mod disk;
+#[cfg(feature = "server")]
 pub mod native;
+pub mod ring;
 
 use redlet::base::random::Random;
 use redlet::base::time::Time;
@@ -55,6 +58,15 @@ impl History {
         }
     }
 
+    /// Takes in the state of a store that no log leads to.
+    pub fn jump(&mut self, store: &mut Store, now: Time) -> Result<(), String> {
+        let end = self.logged();
+        let Self { follower, units } = Self::new(store, now)?;
+        self.follower = follower;
+        self.units.extend(units.into_iter().map(|unit| Unit { end, ..unit }));
+        Ok(())
+    }
+
     pub fn logged(&self) -> u64 {
         self.units.last().map_or(0, |unit| unit.end)
     }
@@ -65,6 +77,7 @@ impl History {
     }
 
     /// Returns the last unit that is whole in so many bytes.
+    #[cfg(feature = "server")]
     pub fn unit_at(&self, bytes: u64) -> usize {
         self.units.partition_point(|unit| unit.end <= bytes).max(1) - 1
     }
