@@ -25,6 +25,21 @@ pub(super) struct Chunk {
 pub(super) const CHUNK: usize = 8192 - 7;
 
 impl Chunk {
+    /// Makes an empty chunk with room for so many bytes of entries.
+    pub fn with_room(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), start: 0, len: 0 }
+    }
+
+    /// Gives back what the entries don't take.
+    pub fn fit(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Makes a chunk of entries that are packed.
+    pub fn of(count: usize, packed: &[u8]) -> Self {
+        Self { bytes: packed.to_vec(), start: 0, len: count as u32 }
+    }
+
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.len as usize
@@ -175,9 +190,13 @@ impl Chunk {
 
     /// Appends the entries of another chunk.
     pub fn append(&mut self, other: &Self) {
-        let size = self.size();
-        self.open(size, other.size()).copy_from_slice(other.packed());
-        self.len += other.len;
+        self.append_packed(other.len(), other.packed());
+    }
+
+    /// Appends entries that are packed.
+    pub fn append_packed(&mut self, count: usize, packed: &[u8]) {
+        self.open(self.size(), packed.len()).copy_from_slice(packed);
+        self.len += count as u32;
     }
 
     /// Makes `size` bytes of room at a place and returns them. Moves whichever side is shorter.

@@ -65,6 +65,15 @@ impl Lifetime {
 }
 
 impl Hash {
+    /// Makes an empty hash that is to have so many fields.
+    pub fn for_fields(count: u64, limits: &Limits) -> Self {
+        let mut hash = Self::default();
+        if count > limits.hash.entries as u64 {
+            hash.make_table(limits.secret);
+        }
+        hash
+    }
+
     /// Returns the number of fields.
     pub fn len(&self) -> usize {
         match &self.0 {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 
-use super::chunk::Chunk;
+use super::chunk::{CHUNK, Chunk};
 use super::listpack::{self, Entry, Packed};
 use crate::base::number::{Text, format_int};
 
@@ -171,8 +171,17 @@ impl List {
 
     /// Appends the elements of a listpack from outside; returns `None`, with the list as it was, if it is not one.
     pub fn push_listpack(&mut self, listpack: &[u8]) -> Option<()> {
-        for entry in listpack::read(listpack)? {
-            self.push_packed(Side::Tail, entry.pack());
+        let listpack = listpack::read(listpack)?;
+        match listpack.as_it_is() {
+            Some((0, _)) => {}
+            Some((count, packed)) if packed.len() <= CHUNK => {
+                match self.chunks.back_mut() {
+                    Some(last) if last.fits(packed.len()) => last.append_packed(count, packed),
+                    _ => self.add_chunk(self.chunks.len(), Chunk::of(count, packed)),
+                }
+                self.len += count;
+            }
+            _ => listpack.entries().for_each(|entry| self.push_packed(Side::Tail, entry.pack())),
         }
         Some(())
     }
@@ -226,12 +235,16 @@ impl List {
     }
 
     fn insert_chunk(&mut self, at: usize, entry: Packed<'_>) {
+        let mut chunk = Chunk::default();
+        chunk.push(Side::Tail, entry);
+        self.add_chunk(at, chunk);
+    }
+
+    fn add_chunk(&mut self, at: usize, chunk: Chunk) {
         if self.chunks.len() == self.chunks.capacity() {
             // Most lists have one chunk, for which a deque would otherwise make room for four.
             self.chunks.reserve_exact(1 + self.chunks.len() / 2);
         }
-        let mut chunk = Chunk::default();
-        chunk.push(Side::Tail, entry);
         self.chunks.insert(at, chunk);
     }
 

@@ -133,29 +133,51 @@ fn write_len(len: usize, head: &mut [u8; 9]) -> usize {
     }
 }
 
-/// Reads the entries of a whole listpack from outside, header and end included. Returns `None` unless every byte
-/// is as it should be.
-pub fn read(listpack: &[u8]) -> Option<impl Iterator<Item = Entry<'_>>> {
+/// A whole listpack from outside in which every byte is as it should be.
+#[derive(Clone, Copy)]
+pub struct Whole<'a> {
+    packed: &'a [u8],
+    count: usize,
+    /// Whether an integer was left as text.
+    spelled: bool,
+}
+
+impl<'a> Whole<'a> {
+    /// Returns the number of entries, and the entries as they are packed here too; `None` if they are not.
+    pub fn as_it_is(self) -> Option<(usize, &'a [u8])> {
+        (!self.spelled).then_some((self.count, self.packed))
+    }
+
+    /// Goes through the entries.
+    pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+        let mut rest = self.packed;
+        (0..self.count).map(move |_| {
+            let (entry, size) = Entry::read(rest);
+            rest = &rest[size..];
+            match entry {
+                // Other writers may have left an integer as text.
+                Entry::Bytes(bytes) if self.spelled => Entry::new(bytes),
+                other => other,
+            }
+        })
+    }
+}
+
+/// Reads a whole listpack from outside, header and end included. Returns `None` unless every byte is as it should be.
+pub fn read(listpack: &[u8]) -> Option<Whole<'_>> {
     let (header, packed) = listpack.split_first_chunk::<HEADER>()?;
     let packed = packed.strip_suffix(&[END])?;
-    let (mut rest, mut count) = (packed, 0);
+    let (mut rest, mut count, mut spelled) = (packed, 0, false);
     while !rest.is_empty() {
-        rest = &rest[checked_size(rest)?..];
+        let size = checked_size(rest)?;
+        if let (Entry::Bytes(bytes @ [b'-' | b'0'..=b'9', ..]), _) = Entry::read(rest) {
+            spelled |= parse_int(bytes).is_some();
+        }
+        rest = &rest[size..];
         count += 1;
     }
-    if ![count, COUNT_UNKNOWN].iter().any(|&count| *header == self::header(count, packed.len())) {
-        return None;
-    }
-    let mut rest = packed;
-    Some((0..count).map(move |_| {
-        let (entry, size) = Entry::read(rest);
-        rest = &rest[size..];
-        match entry {
-            // Other writers may have left an integer as text.
-            Entry::Bytes(bytes) => Entry::new(bytes),
-            Entry::Int(_) => entry,
-        }
-    }))
+    let whole = [count, COUNT_UNKNOWN].iter().any(|&count| *header == self::header(count, packed.len()));
+    whole.then_some(Whole { packed, count, spelled })
 }
 
 /// The length of what precedes the entries of a whole listpack.
@@ -287,7 +309,7 @@ mod tests {
         let entries: Vec<Entry> =
             ints.into_iter().map(Entry::Int).chain(bytes.iter().map(|bytes| Entry::new(bytes))).collect();
         let whole = pack(&entries);
-        assert!(read(&whole).is_some_and(|found| found.eq(entries.iter().copied())));
+        assert!(read(&whole).is_some_and(|found| found.entries().eq(entries.iter().copied())));
         let mut rest = &whole[HEADER..whole.len() - 1];
         for entry in entries.iter().rev() {
             let size = size_before(rest);
@@ -343,8 +365,8 @@ mod tests {
             for bit in 0..8 {
                 let mut broken = whole.clone();
                 broken[at] ^= 1 << bit;
-                if let Some(entries) = read(&broken) {
-                    assert_eq!(entries.count(), 4);
+                if let Some(whole) = read(&broken) {
+                    assert_eq!(whole.entries().count(), 4);
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 use super::chunk::Chunk;
 use super::list::Item;
-use super::listpack::{self, Entry};
+use super::listpack::{self, Entry, Whole};
+use crate::base::sort;
 
 /// Packed entries, one behind the other. What belongs together, such as a field and its value, stands side by side.
 ///
@@ -12,6 +13,24 @@ use super::listpack::{self, Entry};
 pub struct Run(Chunk);
 
 impl Run {
+    /// Makes an empty run with room for so many bytes of entries.
+    pub fn with_room(bytes: usize) -> Self {
+        Self(Chunk::with_room(bytes))
+    }
+
+    /// Gives back what the entries don't take.
+    pub fn fit(&mut self) {
+        self.0.fit();
+    }
+
+    /// Makes a run of what a listpack holds.
+    pub fn of(listpack: Whole<'_>) -> Self {
+        match listpack.as_it_is() {
+            Some((count, packed)) => Self(Chunk::of(count, packed)),
+            None => listpack.entries().collect(),
+        }
+    }
+
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -73,6 +92,27 @@ impl Run {
             (1..step).for_each(|_| entries.skip_one());
         }
         None
+    }
+
+    /// Tells whether two of the entries with the indexes 0, `step`, 2 · `step`, … are equal.
+    pub fn repeats(&self, step: usize) -> bool {
+        let mut few = [Entry::Int(0); 16];
+        let count = self.len().div_ceil(step);
+        let Some(few) = few.get_mut(..count) else {
+            let mut many: Vec<Entry<'_>> = self.iter().step_by(step).collect();
+            sort::sort(&mut many);
+            return many.windows(2).any(|pair| pair[0] == pair[1]);
+        };
+        let mut entries = self.iter();
+        for i in 0..count {
+            let Some(entry) = entries.next() else { break };
+            if few[..i].contains(&entry) {
+                return true;
+            }
+            few[i] = entry;
+            (1..step).for_each(|_| entries.skip_one());
+        }
+        false
     }
 
     /// Puts an entry in front of the one at a place, or behind the last.
@@ -191,7 +231,7 @@ mod tests {
             }
             let mut whole = Vec::new();
             run.write_listpack(&mut whole);
-            assert!(listpack::read(&whole).is_some_and(|entries| entries.eq(run.iter())));
+            assert!(listpack::read(&whole).is_some_and(|whole| whole.entries().eq(run.iter())));
             let mut place = run.size();
             for bytes in model.iter().rev() {
                 place = run.before(place);

@@ -30,6 +30,22 @@ impl Default for Form {
 const PACKED: Small = Small { entries: 128, bytes: 64 };
 
 impl Set {
+    /// Makes an empty set that is to have so many members of about this size, the first of which is no integer.
+    pub fn for_members(count: usize, size: usize, limits: &Limits) -> Self {
+        Self(if count <= PACKED.entries && size <= PACKED.bytes {
+            Form::Packed(Run::with_room(count * (size + 2)))
+        } else {
+            Form::Table(Box::new(Table::new(limits.secret)))
+        })
+    }
+
+    /// Gives memory back that no member takes.
+    pub fn fit(&mut self) {
+        if let Form::Packed(run) = &mut self.0 {
+            run.fit();
+        }
+    }
+
     /// Returns the number of members.
     pub fn len(&self) -> usize {
         match &self.0 {

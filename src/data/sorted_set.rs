@@ -56,6 +56,28 @@ impl SortedSet {
         set
     }
 
+    /// Makes a set of members and printed scores in turn, if they are as the small form has them.
+    pub fn from_packed(run: Run, limits: &Limits) -> Option<Self> {
+        if run.len() / 2 > limits.sorted_set.entries || run.len() % 2 == 1 || run.repeats(2) {
+            return None;
+        }
+        let mut entries = run.iter();
+        let mut last: Option<(f64, Item<'_>)> = None;
+        while let (Some(member), Some(score)) = (entries.next_item(), entries.next()) {
+            let score = match score {
+                Entry::Int(n) => Some(n as f64).filter(|score| whole(*score) == Some(n))?,
+                Entry::Bytes(text) => parse_float(text).filter(|score| whole(*score).is_none())?,
+            };
+            let rises =
+                last.is_none_or(|(before, other)| compare((before, &other), (score, &member)).is_lt());
+            if !rises || member.len() > limits.sorted_set.bytes {
+                return None;
+            }
+            last = Some((score, member));
+        }
+        Some(Self { form: Form::Packed(run) })
+    }
+
     /// Changes to the small form, if the set is small enough.
     pub fn pack(&mut self, limits: &Limits) {
         let Form::Ranked(ranked) = &self.form else { return };

@@ -80,7 +80,7 @@ impl Node {
 
     /// Takes over a listpack from outside; returns `None` unless it is a node in every respect.
     pub fn read(first: Id, pack: Vec<u8>) -> Option<Self> {
-        drop(listpack::read(&pack)?);
+        listpack::read(&pack)?;
         let node = Self { first, pack };
         let head = node.head()?;
         let (mut live, mut deleted, mut at, mut last) = (0, 0, head.entries, None);

@@ -1,6 +1,5 @@
 //! Hashes in snapshots.
 
-use crate::base::sort;
 use crate::base::time::Time;
 use crate::data::Limits;
 use crate::data::hash::{Hash, Lifetime};
@@ -83,16 +82,14 @@ impl Builder {
                 })?;
                 self.packed(run, limits)
             }
-            Items::Listpack => self.packed(listpack::read(bytes)?.collect(), limits),
-            Items::TimedListpack => self.timed(listpack::read(bytes)?, limits),
+            Items::Listpack => self.packed(Run::of(listpack::read(bytes)?), limits),
+            Items::TimedListpack => self.timed(listpack::read(bytes)?.entries(), limits),
             Items::Pairs | Items::Timed(_) | Items::TimedBehind => None,
         }
     }
 
     fn packed(&mut self, run: Run, limits: &Limits) -> Option<()> {
-        let mut fields: Vec<Entry<'_>> = run.iter().step_by(2).collect();
-        sort::sort(&mut fields);
-        if run.len() % 2 == 1 || fields.windows(2).any(|pair| pair[0] == pair[1]) {
+        if run.len() % 2 == 1 || run.repeats(2) {
             return None;
         }
         self.hash = Hash::from_packed(run, limits);
@@ -139,6 +136,9 @@ impl Build for Builder {
             }
         };
         let (field, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
+        if self.hash.is_empty() {
+            self.hash = Hash::for_fields(self.left, limits);
+        }
         let lifetime = match self.items {
             // -1 is for ever, and no deadline is before 1970.
             Items::TimedBehind => self::lifetime(i64::from_le_bytes(input.array()?).max(0) as u64),

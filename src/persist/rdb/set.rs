@@ -1,5 +1,6 @@
 //! Sets in snapshots.
 
+use crate::base::number::parse_int;
 use crate::data::Limits;
 use crate::data::int_set::IntSet;
 use crate::data::listpack;
@@ -44,15 +45,21 @@ impl Build for Builder {
     fn item(&mut self, input: &mut Input<'_>, limits: &Limits) -> Read<()> {
         let bytes = input.string()?.into_bytes();
         let is_new = match self.items {
-            Items::Members => self.set.insert(&bytes, limits),
+            Items::Members => {
+                if self.set.is_empty() && parse_int(&bytes).is_none() {
+                    let count = usize::try_from(self.left).unwrap_or(usize::MAX);
+                    self.set = Set::for_members(count, bytes.len(), limits);
+                }
+                self.set.insert(&bytes, limits)
+            }
             Items::Integers => {
                 let ints = IntSet::read(&bytes).ok_or(Fault::BadNode("Intset"))?;
                 self.set = Set::from_ints(ints, limits);
                 true
             }
             Items::Listpack => {
-                let mut members = listpack::read(&bytes).ok_or(Fault::BadNode("Set listpack"))?;
-                members.all(|member| self.set.insert_entry(member, limits))
+                let members = listpack::read(&bytes).ok_or(Fault::BadNode("Set listpack"))?;
+                members.entries().all(|member| self.set.insert_entry(member, limits))
             }
         };
         if !is_new {
@@ -62,7 +69,8 @@ impl Build for Builder {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Option<Object> {
+    fn finish(mut self: Box<Self>) -> Option<Object> {
+        self.set.fit();
         (!self.set.is_empty()).then(|| Object::Set(Box::new(self.set)))
     }
 }

@@ -5,6 +5,7 @@ use crate::data::Limits;
 use crate::data::list::{Item, Side};
 use crate::data::listpack;
 use crate::data::object::Object;
+use crate::data::packed::Run;
 use crate::data::sorted_set::SortedSet;
 
 use super::build::Build;
@@ -80,8 +81,13 @@ impl Builder {
     }
 
     fn listpack(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Fault> {
+        let listpack = listpack::read(bytes).ok_or(Fault::BadNode("Zset listpack"))?;
+        if let Some(set) = SortedSet::from_packed(Run::of(listpack), limits) {
+            self.set = set;
+            return Ok(());
+        }
         let mut member = None;
-        for entry in listpack::read(bytes).ok_or(Fault::BadNode("Zset listpack"))? {
+        for entry in listpack.entries() {
             self.add_packed(&mut member, &Item::from(entry), limits)?;
         }
         if member.is_none() { Ok(()) } else { Err(Fault::BadNode("Zset listpack")) }
