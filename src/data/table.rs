@@ -69,6 +69,9 @@ pub struct Place {
 /// An upper bound of every position: the end of a walk.
 pub const END: u64 = 1 << 32;
 
+/// No table is prepared for more entries, whoever announces them.
+const EXPECTED_MAX: usize = 1 << 24;
+
 /// Deeper than this, segments grow instead of splitting. It takes 2^33 entries to get there, or a leaked [`HashKey`].
 const MAX_DEPTH: u8 = 26;
 
@@ -90,6 +93,31 @@ impl<T: Keyed> Table<T> {
             fullest: Segment::<T>::LIMIT,
             max_depth,
         }
+    }
+
+    /// Prepares an empty table for about so many entries, which then move no others as they come. If fewer come, what was
+    /// not to be is a small part of what they would have taken.
+    pub fn expect(&mut self, count: usize) {
+        let count = count.min(EXPECTED_MAX);
+        let full = Segment::<T>::LIMIT - Segment::<T>::LIMIT / 8;
+        let depth = (0..self.max_depth).find(|depth| count >> depth <= full).unwrap_or(self.max_depth);
+        if depth == 0 || !self.segments.is_empty() {
+            return;
+        }
+        let room = (count >> depth) + slack(count >> depth) / 2;
+        let segment =
+            |n: u32| Segment { prefix: n << (32 - depth), depth, room: room as u16, ..Segment::default() };
+        self.segments = (0..1 << depth).map(segment).collect();
+        self.directory = (0..1 << depth).collect();
+        (self.depth, self.deepest) = (depth, 1 << depth);
+    }
+
+    /// Looks at where the entry of a hash is or belongs, so that it is near when it is next looked for. One who looks for
+    /// several approaches all of them first, which takes little longer than one. The result means nothing.
+    #[inline]
+    pub fn approach(&self, hash: u64) -> u32 {
+        let segment = self.segment_of(tag(hash)).map(|segment| &self.segments[segment]);
+        segment.and_then(|segment| segment.tags.get(segment.guess(tag(hash)))).map_or(0, |tag| *tag)
     }
 
     /// Returns what the table hashes with.
@@ -520,13 +548,15 @@ struct Segment<T> {
     /// The first position of the range. Its upper `depth` bits are those of every position in it.
     prefix: u32,
     depth: u8,
+    /// How many entries the first one is to make room for, if more than usual.
+    room: u16,
     /// No deadline in here is sooner. It may have been that of an entry that is gone.
     soonest: Option<Time>,
 }
 
 impl<T> Default for Segment<T> {
     fn default() -> Self {
-        Self { tags: Vec::new(), items: Vec::new(), prefix: 0, depth: 0, soonest: None }
+        Self { tags: Vec::new(), items: Vec::new(), prefix: 0, depth: 0, room: 0, soonest: None }
     }
 }
 
@@ -573,9 +603,7 @@ impl<T> Segment<T> {
             // At the greatest depth there may be thousands, and not spread evenly at all.
             return self.tags.partition_point(|&other| other < tag);
         }
-        let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
-        let guess = ((share * self.len() as u64) >> 32) as usize;
-        let mut at = guess;
+        let mut at = self.guess(tag);
         while at > 0 && self.tags[at - 1] >= tag {
             at -= 1;
         }
@@ -585,12 +613,20 @@ impl<T> Segment<T> {
         at
     }
 
+    /// Returns about the index of the first entry at this position or a later one.
+    #[inline]
+    fn guess(&self, tag: u32) -> usize {
+        let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
+        ((share * self.len() as u64) >> 32) as usize
+    }
+
     fn insert(&mut self, index: usize, tag: u32, item: T) {
+        let room = slack(self.len()).max(std::mem::take(&mut self.room).into());
         if self.len() == self.tags.capacity() {
-            self.tags.reserve_exact(slack(self.len()));
+            self.tags.reserve_exact(room);
         }
         if self.len() == self.items.capacity() {
-            self.items.reserve_exact(slack(self.len()));
+            self.items.reserve_exact(room);
         }
         self.tags.insert(index, tag);
         self.items.insert(index, item);
@@ -615,6 +651,7 @@ impl<T> Segment<T> {
             items: self.items.split_off(middle),
             prefix,
             depth: self.depth,
+            room: 0,
             soonest: self.soonest,
         };
         upper.fit();
@@ -761,6 +798,34 @@ mod tests {
             assert!(table.is_empty());
             assert!(table.segments() == 1 && table.directory.len() <= 2);
             assert!(table.heap_bytes() < 2_000, "{}", table.heap_bytes());
+        }
+    }
+
+    #[test]
+    fn a_table_that_was_prepared_is_as_any_other() {
+        for (expected, come) in
+            [(0, 10), (200, 300), (230, 3), (10_000, 9_000), (10_000, 30_000), (1 << 40, 5)]
+        {
+            let mut table = Table::new(KEY);
+            table.expect(expected);
+            table.check();
+            for n in 0..come {
+                assert_eq!(table.find(&key(n)), None);
+                table.approach(table.hash(&key(n)));
+                table.insert(item(n));
+            }
+            table.check();
+            assert!((0..come).all(|n| table.find(&key(n)) == Some(&item(n))));
+            let mut seen = 0;
+            let mut cursor = table.scan(0, 100, |_| seen += 1);
+            while cursor != 0 {
+                cursor = table.scan(cursor, 100, |_| seen += 1);
+            }
+            assert_eq!(seen, come);
+            (0..come).for_each(|n| assert!(table.remove(&key(n)).is_some()));
+            table.check();
+            table.insert(item(1));
+            table.check();
         }
     }
 

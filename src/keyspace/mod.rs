@@ -189,9 +189,34 @@ impl Keyspace {
     /// Puts an entry in as it is, for a host that loads a snapshot: nothing is noted. Returns false if the key is
     /// there already, or the database is not.
     pub fn load(&mut self, db: u32, entry: Entry) -> bool {
-        let Some(db) = self.dbs.get_mut(db as usize) else { return false };
+        let hash = self.loading_hash(entry.key());
+        (db as usize) < self.dbs.len() && self.load_hashed(db, hash, entry).is_none()
+    }
+
+    /// Puts an entry in, of whose key [`Keyspace::loading_hash`] says this; returns the one that it takes the place of.
+    ///
+    /// Panics if there is no such database.
+    pub fn load_hashed(&mut self, db: u32, hash: u64, entry: Entry) -> Option<Entry> {
+        let db = &mut self.dbs[db as usize];
         db.alarms.set_for(&entry);
-        db.table.insert(entry).is_none()
+        db.table.insert_hashed(hash, entry)
+    }
+
+    /// Returns the hash of a key, whichever database it is to be in.
+    pub fn loading_hash(&self, key: &[u8]) -> u64 {
+        self.dbs.first().map_or(0, |db| db.table.hash(key))
+    }
+
+    /// Gets ready for so many keys in a database, if it is empty.
+    pub fn expect(&mut self, db: u32, keys: u64) {
+        if let Some(db) = self.dbs.get_mut(db as usize) {
+            db.table.expect(usize::try_from(keys).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// See [`Table::approach`].
+    pub fn approach(&self, db: u32, hash: u64) -> u32 {
+        self.dbs.get(db as usize).map_or(0, |db| db.table.approach(hash))
     }
 
     /// Returns whether any field of a hash has a deadline.

@@ -52,6 +52,8 @@ pub struct Loader {
     /// Why `pending` is not an item yet.
     missing: Option<Stop>,
     loaded: Loaded,
+    /// Keys that are not in the keyspace yet. Between two calls there are none.
+    arrived: Vec<Arrival>,
     /// Some of the keys that were left out because they held nothing.
     skipped: Vec<Box<[u8]>>,
 }
@@ -127,6 +129,18 @@ struct Attributes {
     idle_seconds: u64,
 }
 
+/// A key on its way into the keyspace.
+struct Arrival {
+    db: u32,
+    hash: u64,
+    entry: Entry,
+    /// Where it ends in the snapshot, once that is known.
+    end: u64,
+}
+
+/// So many keys go into the keyspace together: their places in memory are fetched at the same time.
+const ARRIVALS: usize = 32;
+
 /// A collection that is being read, and its key.
 struct Building {
     key: Box<[u8]>,
@@ -152,6 +166,7 @@ impl Loader {
             notes: None,
             missing: None,
             loaded: Loaded::default(),
+            arrived: vec![],
             skipped: vec![],
         }
     }
@@ -223,27 +238,58 @@ impl Loader {
     /// Reads every whole item; returns how many bytes they take.
     fn items(&mut self, keyspace: &mut Keyspace, bytes: &[u8]) -> Result<usize, Damage> {
         let mut input = Input { bytes, at: 0 };
-        let mut read = 0;
+        let (mut read, mut summed) = (0, 0);
         while self.stage != Stage::Ended {
+            if self.arrived.len() == ARRIVALS || self.stage == Stage::Footer {
+                self.let_in(keyspace)?;
+            }
+            if self.stage == Stage::Footer {
+                self.sum(&bytes[summed..read]);
+                summed = read;
+            }
             match self.item(keyspace, &mut input) {
                 Ok(()) => {}
                 Err(stop) if stop.fault.is_none() => {
                     self.missing = Some(stop);
                     break;
                 }
-                Err(stop) => return Err(stop.damage(self.at + input.at as u64)),
-            }
-            if let Some(checksum) = &mut self.checksum {
-                checksum.update(&bytes[read..input.at]);
+                Err(stop) => {
+                    self.let_in(keyspace)?;
+                    return Err(stop.damage(self.at + input.at as u64));
+                }
             }
             read = input.at;
+            if let Some(Arrival { end: end @ 0, .. }) = self.arrived.last_mut() {
+                *end = self.at + read as u64;
+            }
             if let Some((at @ 0, _)) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
                 *at = self.at + read as u64;
             }
         }
+        self.let_in(keyspace)?;
+        self.sum(&bytes[summed..read]);
         self.at += read as u64;
         self.loaded.bytes = self.at;
         Ok(read)
+    }
+
+    /// Puts the keys that have arrived into the keyspace.
+    fn let_in(&mut self, keyspace: &mut Keyspace) -> Result<(), Damage> {
+        let near = self.arrived.iter().fold(0, |sum, key| sum ^ keyspace.approach(key.db, key.hash));
+        std::hint::black_box(near);
+        for Arrival { db, hash, entry, end } in self.arrived.drain(..) {
+            if let Some(twin) = keyspace.load_hashed(db, hash, entry) {
+                return Err(Damage { at: end, key: Some(twin.key().into()), fault: Fault::DuplicateKey });
+            }
+            self.loaded.keys += 1;
+        }
+        Ok(())
+    }
+
+    fn sum(&mut self, bytes: &[u8]) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(bytes);
+        }
     }
 
     /// Reads an item. If that fails, nothing has changed.
@@ -300,8 +346,12 @@ impl Loader {
                 }
                 self.note(|| Note::Database(db));
             }
-            // A hint that is not needed: databases grow in small steps.
-            opcode::RESIZE => _ = (input.len()?, input.len()?),
+            opcode::RESIZE => {
+                let (keys, _) = (input.len()?, input.len()?);
+                if self.notes.is_none() {
+                    keyspace.expect(self.db, keys);
+                }
+            }
             opcode::AUX => {
                 let (name, value) = (input.string()?.into_bytes(), input.string()?.into_bytes());
                 if *name == *b"repl-stream-db" {
@@ -367,32 +417,52 @@ impl Loader {
             module::skip(input)?;
             return self.put(keyspace, key, NewValue::Int(0));
         }
-        self.building = Some(Building { key: key.into(), value: begin(kind, self.maker, input)? });
-        self.end_value(keyspace)
+        let value = begin(kind, self.maker, input)?;
+        match self.build(keyspace, key, value, input) {
+            // It was begun, which is something.
+            Err(stop) if stop.fault.is_none() => Ok(()),
+            other => other,
+        }
     }
 
-    /// Reads one item of the collection that is being read.
+    /// Reads on with the collection that was begun.
     fn part(&mut self, keyspace: &mut Keyspace, input: &mut Input<'_>) -> Read<()> {
-        let Some(building) = &mut self.building else { return Ok(()) };
-        building.value.item(input, &keyspace.limits).map_err(|stop| stop.of(&building.key))?;
-        self.end_value(keyspace)
+        let Some(Building { key, value }) = self.building.take() else { return Ok(()) };
+        let start = input.at;
+        match self.build(keyspace, &key, value, input) {
+            Err(stop) if stop.fault.is_none() && input.at > start => Ok(()),
+            other => other.map_err(|stop| stop.of(&key)),
+        }
     }
 
-    /// Puts the collection that is being read into the keyspace if all of it is there.
-    fn end_value(&mut self, keyspace: &mut Keyspace) -> Read<()> {
-        let Some(Building { key, value }) = self.building.take_if(|building| building.value.is_whole())
-        else {
-            return Ok(());
-        };
+    /// Reads a collection as far as it is there, and puts it into the keyspace if that is all of it. If it is not, stops
+    /// behind the last whole item.
+    fn build(
+        &mut self,
+        keyspace: &mut Keyspace,
+        key: &[u8],
+        mut value: Box<dyn Build>,
+        input: &mut Input<'_>,
+    ) -> Read<()> {
+        while !value.is_whole() {
+            let start = input.at;
+            if let Err(stop) = value.item(input, &keyspace.limits) {
+                if stop.fault.is_none() {
+                    input.at = start;
+                    self.building = Some(Building { key: key.into(), value });
+                }
+                return Err(stop);
+            }
+        }
         let Some(object) = value.finish() else {
             self.next = Attributes::default();
             self.loaded.empty += 1;
             if self.skipped.len() < SKIPPED_MAX {
-                self.skipped.push(key);
+                self.skipped.push(key.into());
             }
             return Ok(());
         };
-        self.put(keyspace, &key, NewValue::Object(object)).map_err(|stop| stop.of(&key))
+        self.put(keyspace, key, NewValue::Object(object))
     }
 
     fn put(&mut self, keyspace: &mut Keyspace, key: &[u8], value: NewValue<'_>) -> Read<()> {
@@ -408,10 +478,8 @@ impl Loader {
             return Ok(());
         }
         let used = Time::from_seconds(self.now.seconds().saturating_sub(idle_seconds));
-        if !keyspace.load(self.db, Entry::new(key, value, deadline, access_clock(used))) {
-            return Err(Fault::DuplicateKey.into());
-        }
-        self.loaded.keys += 1;
+        let entry = Entry::new(key, value, deadline, access_clock(used));
+        self.arrived.push(Arrival { db: self.db, hash: keyspace.loading_hash(key), entry, end: 0 });
         Ok(())
     }
 }
