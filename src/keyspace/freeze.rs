@@ -48,7 +48,7 @@ struct Frozen {
 struct Front {
     /// Lower positions are written.
     reached: u64,
-    /// The keys that the walk is to pass over. Those before `reached` say nothing any more.
+    /// The keys that the walk is to pass over. Those before `reached` say nothing any more, and go as the walk goes on.
     marked: Table<Entry>,
 }
 
@@ -210,11 +210,22 @@ impl Front {
         self.marked.insert_hashed(hash, Entry::new(key, NewValue::Int(0), None, 0));
     }
 
-    /// Moves on to a position; the marks go when the end is reached.
+    /// Moves on to a position, and drops marks before it: not all at once, for there may be one for every key.
     fn pass(&mut self, position: u64) {
-        self.reached = position;
-        if position == END {
-            self.marked.clear();
+        let mut from = std::mem::replace(&mut self.reached, position);
+        while from < position
+            && let Some((run, next)) = self.marked.walk(from)
+        {
+            let Some(first) = run.first() else {
+                from = next;
+                continue;
+            };
+            let hash = self.marked.hash(first.key());
+            if Table::<Entry>::position(hash) >= position {
+                break;
+            }
+            let key = Bytes::from(first.key());
+            self.marked.remove_hashed(hash, &key);
         }
     }
 
