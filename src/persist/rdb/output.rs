@@ -6,7 +6,7 @@ use crate::data::entry::Str;
 use super::lzf::Compressor;
 
 /// A longer string is written as it is, so that no step takes long.
-pub(super) const COMPRESSED_MAX: usize = 1 << 20;
+pub(super) const COMPRESSED_MAX: usize = 1 << 17;
 /// A shorter string would hardly become shorter yet.
 const COMPRESSED_MIN: usize = 21;
 

@@ -81,8 +81,8 @@ impl Saver {
         }
     }
 
-    /// Appends about `budget` bytes to `out`. One value's part may exceed it: a string of a megabyte at most, a node of
-    /// a list.
+    /// Appends about `budget` bytes to `out`. One value's part may exceed it: a string of 128 kB at most, a node of a
+    /// list.
     pub fn step(&mut self, keyspace: &mut Keyspace, budget: usize, out: &mut Vec<u8>) -> Progress {
         let start = out.len();
         let limit = start + budget.max(1);

@@ -27,6 +27,8 @@ use crate::store::{Progress, Purpose, Store};
 const SLICE: Duration = Duration::from_millis(1);
 /// About so many bytes are written at once.
 const PIECE: usize = 64 * 1024;
+/// After so many bytes of a snapshot it is time to look at the clock.
+const STEP: usize = 8 * 1024;
 
 /// The files of a server.
 pub struct Files {
@@ -281,14 +283,21 @@ impl Files {
     fn step_from(&mut self, begun: Duration, store: &mut Store) {
         let Some(writing) = &mut self.writing else { return };
         let delay = store.engine().shared().config.rdb_key_save_delay.get();
-        let budget = if delay == 0 { PIECE } else { 1 };
+        let budget = if delay == 0 { STEP } else { 1 };
         while !writing.complete && writing.writer.has_room() {
             let now = self.system.uptime();
             if now - begun >= SLICE || (delay != 0 && writing.rests(now)) {
                 return;
             }
-            let mut piece = Vec::with_capacity(2 * budget);
-            let progress = store.step_snapshot(budget, &mut piece);
+            let mut piece = Vec::with_capacity(if delay == 0 { PIECE + 2 * STEP } else { 0 });
+            let mut progress = store.step_snapshot(budget, &mut piece);
+            while progress == Progress::Working
+                && delay == 0
+                && piece.len() < PIECE
+                && self.system.uptime() - begun < SLICE
+            {
+                progress = store.step_snapshot(budget, &mut piece);
+            }
             writing.writer.write(piece);
             writing.keys += 1;
             let rest = rest_after(writing.keys, delay);
