@@ -71,10 +71,38 @@ struct File {
     unsynced: Vec<Change>,
     /// How many of the present bytes are kept whatever happens.
     synced: usize,
+    /// From where on bytes are in memory alone and no sync writes them any more, since one has failed.
+    lost_from: Option<usize>,
+    /// The last sync fell between a write that was short and its rest.
+    is_split: bool,
     /// The last write was a part of one, whose rest is to follow.
     is_short: bool,
     /// How much had been logged when its first byte was.
     begins_at: i64,
+}
+
+impl File {
+    fn sync(&mut self) {
+        for change in self.unsynced.drain(..) {
+            change.apply(&mut self.kept);
+        }
+        self.is_split = self.is_short;
+        self.synced = self.lost_from.unwrap_or(self.content.len());
+    }
+
+    /// Loses what was not synced, but for the rest of a write: zeros in the middle of a value can't be seen in a log.
+    fn lose_unsynced(&mut self) {
+        if self.is_split {
+            return;
+        }
+        for change in self.unsynced.drain(..) {
+            match change {
+                Change::Bytes(at, _) => self.lost_from = Some(self.lost_from.map_or(at, |lost| lost.min(at))),
+                // Sizes are not among the pages.
+                Change::Size(_) => change.apply(&mut self.kept),
+            }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -149,8 +177,13 @@ impl Disk {
     }
 
     pub fn has_ended(&self) -> bool {
+        self.inner().has_ended()
+    }
+
+    /// Returns whether a failed sync has lost what is in memory still.
+    pub fn has_holes(&self) -> bool {
         let inner = self.inner();
-        inner.ends_at.is_some_and(|end| inner.operations >= end)
+        inner.names.files.values().any(|file| inner.files[*file].lost_from.is_some())
     }
 
     pub fn operations(&self) -> u64 {
@@ -192,12 +225,15 @@ impl Disk {
     /// Returns up to where what was logged is in files, or synced there.
     pub fn log_reaches(&self, synced: bool) -> u64 {
         let inner = self.inner();
-        let changes = inner.names.files.iter().filter(|(path, _)| path.to_string_lossy().contains(".incr."));
-        let ends = changes.map(|(_, file)| {
-            let file = &inner.files[*file];
-            file.begins_at + if synced { file.synced } else { file.content.len() } as i64
-        });
-        ends.max().unwrap_or(0).max(0) as u64
+        let is_log = |(path, _): &(&PathBuf, &usize)| path.to_string_lossy().contains(".incr.");
+        let files: Vec<&File> =
+            inner.names.files.iter().filter(is_log).map(|(_, file)| &inner.files[*file]).collect();
+        let ends = files
+            .iter()
+            .map(|file| file.begins_at + if synced { file.synced } else { file.content.len() } as i64);
+        let holes = files.iter().filter_map(|file| Some(file.begins_at + file.lost_from? as i64)).min();
+        // A later file is of no use behind a hole.
+        ends.max().unwrap_or(0).min(holes.unwrap_or(i64::MAX)).max(0) as u64
     }
 
     /// Does a step of the work beside the loop.
@@ -219,13 +255,22 @@ impl Disk {
         (inner.ends_at, inner.fails_one_in, inner.room) = (None, 0, None);
     }
 
-    /// Cuts a file off, as somebody does who repairs it.
-    pub fn cut(&self, path: &Path, size: usize) {
+    /// Cuts a file of the log off, as somebody does who repairs it, with all that was logged later.
+    pub fn cut_log(&self, path: &Path, size: usize) {
         let mut inner = self.inner();
-        let Some(file) = inner.names.files.get(path).copied() else { return };
-        inner.files[file].content.truncate(size);
-        inner.files[file].kept.truncate(size);
-        inner.files[file].synced = size;
+        let later = |other: &Path| {
+            let name = other.to_string_lossy();
+            name.contains(".incr.") && (name.len(), other) > (path.as_os_str().len(), path)
+        };
+        let names = inner.names.files.clone();
+        let cuts = names.iter().filter(|(other, _)| *other == path || later(other));
+        for (other, file) in cuts {
+            let size = if other == path { size } else { 0 };
+            let file = &mut inner.files[*file];
+            file.content.truncate(size);
+            file.kept.truncate(size);
+            file.synced = file.synced.min(size);
+        }
     }
 
     /// Returns the names of all files, and their sizes.
@@ -253,6 +298,7 @@ impl Inner {
                 change.apply(&mut content);
             }
             let file = &mut self.files[i];
+            file.lost_from = None;
             (file.synced, file.kept, file.content) = (content.len(), content.clone(), content);
         }
         let moves = std::mem::take(&mut self.moves);
@@ -282,13 +328,17 @@ impl Inner {
         changes
     }
 
+    fn has_ended(&self) -> bool {
+        self.ends_at.is_some_and(|end| self.operations >= end)
+    }
+
     fn used(&self) -> usize {
         self.names.files.values().map(|file| self.files[*file].content.len()).sum()
     }
 
     /// Counts an operation, which may be the one that fails.
     fn operate(&mut self) -> io::Result<()> {
-        if self.ends_at.is_some_and(|end| self.operations >= end) {
+        if self.has_ended() {
             return Err(io::Error::other("the process has ended"));
         }
         self.operations += 1;
@@ -310,6 +360,9 @@ impl Inner {
         let file = &mut self.files[file];
         change.apply(&mut file.content);
         file.synced = file.synced.min(file.content.len());
+        let end = file.content.len();
+        // What is cut off is not missed.
+        file.lost_from = file.lost_from.filter(|lost| *lost < end);
         file.unsynced.push(change);
     }
 
@@ -477,7 +530,7 @@ impl Write for Open {
         if let Err(error) = inner.operate() {
             // Some of it may be there when a write fails.
             let n = inner.random.below(bytes.len() as u64 + 1) as usize;
-            if n == 0 || inner.ends_at.is_some_and(|end| inner.operations >= end) {
+            if n == 0 || inner.has_ended() {
                 return Err(error);
             }
             bytes = &bytes[..n];
@@ -518,11 +571,15 @@ impl OpenFile for Open {
 
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.disk.inner();
-        inner.operate()?;
+        let result = inner.operate();
+        // What a failed sync was to write passes for written after it, with some systems.
+        let drops = result.is_err() && !inner.has_ended() && inner.random.below(2) == 0;
         let file = &mut inner.files[self.file];
-        file.kept.clone_from(&file.content);
-        file.unsynced.clear();
-        file.synced = file.content.len();
+        if drops {
+            file.lose_unsynced();
+        }
+        result?;
+        file.sync();
         Ok(())
     }
 

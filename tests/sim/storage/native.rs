@@ -297,7 +297,7 @@ impl Run {
                 process.saved = last;
             }
         }
-        let synced = result.is_ok() && !self.disk.has_ended();
+        let synced = result.is_ok() && !self.disk.has_ended() && !self.disk.has_holes();
         self.restart(synced)
     }
 
@@ -322,31 +322,32 @@ impl Run {
         };
         let Process { store, files, history, snapshots, saved, .. } = process;
         drop((store, files));
+        let torn = crash == Crash::Reorders || self.disk.has_holes();
         self.disk.crash(crash);
         let allowed: Vec<usize> = match self.config.appendonly {
             true => (first..=history.last()).collect(),
             false => snapshots.into_iter().filter(|unit| *unit >= saved).chain([saved]).collect(),
         };
         self.told.push(format!("crash: {crash:?}; {first} of {} units are promised", history.last()));
-        self.start(Some((history, allowed, crash)))
+        self.start(Some((history, allowed, torn)))
     }
 
     /// Starts a process, which may be ended while it does; checks that it finds one of the states that are allowed.
-    fn start(&mut self, expected: Option<(History, Vec<usize>, Crash)>) -> Result<(), String> {
+    fn start(&mut self, expected: Option<(History, Vec<usize>, bool)>) -> Result<(), String> {
         if !self.is_plain && self.random.below(3) == 0 {
             self.disk.end_after(self.random.below(30));
         }
         if !self.is_plain && self.random.below(5) == 0 {
             self.disk.fail_one_in(1 + self.random.below(20));
         }
-        let reorders = expected.as_ref().is_some_and(|(.., crash)| *crash == Crash::Reorders);
+        let torn = expected.as_ref().is_some_and(|(.., torn)| *torn);
         let mut process = match self.load() {
             Ok(process) => process,
             Err(why) => {
                 self.told.push(format!("the start fails: {why}"));
                 let crash = self.some_crash();
                 self.disk.crash(crash);
-                self.load().or_else(|why| if reorders { self.repair(&why) } else { Err(why) })?
+                self.load().or_else(|why| if torn { self.repair(&why) } else { Err(why) })?
             }
         };
         self.disk.fail_one_in(0);
@@ -368,7 +369,7 @@ impl Run {
         let path = why.split("append only file ").nth(1).and_then(|rest| rest.split(": ").next());
         let (Some(at), Some(path)) = (at, path) else { return Err(why.into()) };
         self.told.push(format!("{path} is cut off at {at}"));
-        self.disk.cut(Path::new(path), at);
+        self.disk.cut_log(Path::new(path), at);
         self.load()
     }
 
@@ -454,7 +455,8 @@ impl Process {
         if disk.failures() > self.failures {
             (self.failures, self.healthy_since) = (disk.failures(), now);
         }
-        if !shared.persistence.log_enabled || shared.config.appendfsync != AppendFsync::EverySecond {
+        let is_periodic = shared.config.appendfsync == AppendFsync::EverySecond;
+        if !shared.persistence.log_enabled || !is_periodic || disk.has_holes() {
             return Ok(());
         }
         let (synced, last) = (self.history.unit_at(disk.log_reaches(true)), self.history.last());
