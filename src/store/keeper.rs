@@ -15,8 +15,8 @@ use crate::persist::layout::{Change, Failure, Meta, Write};
 use crate::persist::ring::{Ring, Segment};
 
 /// A chunk of a snapshot is written when it is as large, or when the host's slice of time is over.
-const CHUNK_BYTES: usize = 256 * 1024;
-const STEP_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
+const STEP_BYTES: usize = 8 * 1024;
 /// With `appendfsync no`, the log is stored when nothing was logged for as long, and at the latest after so long.
 const IDLE_SECONDS: u64 = 1;
 const LATEST_SECONDS: u64 = 30;

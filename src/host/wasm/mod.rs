@@ -245,8 +245,8 @@ extern "C" {
 }
 
 /// How long a piece of a snapshot may be written. What is written is copied and handed to the browser besides, which may
-/// take as long again: the page is to wait for 4 ms at the most.
-const SLICE_MS: f64 = 2.0;
+/// take twice as long again: the page is to wait for 4 ms at the most.
+const SLICE_MS: f64 = 1.0;
 
 /// Reads JavaScript's milliseconds, with their fraction.
 fn time(ms: f64) -> Time {
