@@ -47,6 +47,20 @@ fn shutdown_saves_as_it_is_told() {
 }
 
 #[test]
+fn a_snapshot_of_nothing_is_in_its_place_at_once() {
+    let folder = folder();
+    let server = Server::start(folder.path(), &["--save", "3600", "1"]);
+    let mut client = server.client();
+    for _ in 0..20 {
+        client.call("SET a 1", "+OK\r\n");
+        client.call("FLUSHALL", "+OK\r\n");
+        client.call("SET a 1", "+OK\r\n");
+        client.call("SAVE", "+OK\r\n");
+    }
+    check_rdb(folder.path());
+}
+
+#[test]
 fn save_and_bgsave_write_while_clients_go_on() {
     let folder = folder();
     let mut server = Server::start(folder.path(), &[]);

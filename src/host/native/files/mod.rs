@@ -226,6 +226,14 @@ impl Files {
 
     /// Begins the snapshot that the store has asked for.
     pub fn begin(&mut self, store: &mut Store, purpose: Purpose, now: Time) {
+        if purpose == Purpose::Dump && store.engine().keyspace().is_empty() {
+            // There is no walk to spread out. FLUSHALL's is in its place before anybody can ask for another.
+            match self.save_now(store, now) {
+                Ok(()) => self.log.notice(format_args!("DB saved on disk")),
+                Err(error) => self.log.warning(format_args!("Failed saving the DB: {}", plain(&error))),
+            }
+            return;
+        }
         if let Err(error) = self.try_begin(store, purpose, now) {
             let why = plain(&error);
             self.log.warning(format_args!("Failed opening the file of a snapshot for saving: {why}"));
