@@ -3,6 +3,7 @@
 mod export;
 mod follow;
 pub mod keeper;
+mod reload;
 pub mod restore;
 mod sync;
 
@@ -233,7 +234,7 @@ impl Store {
     /// Returns whether a request waits for the end of a snapshot, or of a script.
     fn must_wait(&self, request: &Request) -> bool {
         match request {
-            Request::Save | Request::Rewrite | Request::Reload { .. } => !self.is_free(),
+            Request::Save | Request::Rewrite | Request::Reload(_) => !self.is_free(),
             // It may begin a log, with a snapshot.
             Request::Configured(_) => self.is_inside_a_unit(),
             _ => false,
@@ -471,17 +472,6 @@ impl Store {
         let preamble = replay.preamble.map(Loader::finish).transpose()?.unwrap_or_default();
         let rest = replay.reader.finish().map_err(|damage| damage.after(preamble.bytes))?;
         Ok(preamble.bytes + rest)
-    }
-
-    /// Carries out a [`Request::Reload`] of the snapshot: writes one and loads it, all in memory.
-    pub fn reload(&mut self, now: Time) -> Result<Loaded, Damage> {
-        let mut bytes = vec![];
-        self.begin_snapshot(Purpose::Dump, now);
-        while self.step_snapshot(usize::MAX / 2, &mut bytes) == Progress::Working {}
-        self.snapshot_done(Ok(()), now);
-        self.begin_load(Purpose::Dump, now);
-        self.load_snapshot(&bytes)?;
-        self.load_done()
     }
 
     fn begin_replay(&mut self, bytes: &[u8], now: Time) -> Replay {

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use redlet::base::random::Random;
 use redlet::base::time::Time;
+use redlet::engine::request::Reload;
 use redlet::engine::{Config, Peer};
 use redlet::store::{Damage, Loaded, Progress, Purpose, Store};
 
@@ -232,7 +233,7 @@ fn libraries_of_functions_are_handed_on() {
     load(&mut store, &std::fs::read(&file).expect("it was saved"), 50).expect("redis-server wrote it");
     let client = store.connect(Peer::default(), NOW);
     store.receive(client, b"SET k v\r\nFLUSHALL\r\nSET k v\r\n", NOW);
-    store.reload(NOW).expect("we wrote it");
+    store.reload(Reload::default(), NOW).expect("we wrote it");
     assert_eq!(store.engine().keyspace().libraries.len(), 2);
     std::fs::write(&file, snapshot(&mut store, 100)).expect("a file");
     check(&file);

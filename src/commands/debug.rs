@@ -5,6 +5,7 @@ use crate::command;
 use crate::data::entry::{Entry, NewValue, ValueRef};
 use crate::engine::config::parse_memory;
 use crate::engine::output::ReplyBuffers;
+use crate::engine::request::Reload;
 use crate::engine::session::Turn;
 use crate::engine::shared::random_id;
 use crate::engine::{Call, Family, Request};
@@ -90,8 +91,8 @@ fn debug(call: &mut Call<'_>) -> Result {
                 call.reply.simple(&digest.to_hex());
             }
         }
-        (b"RELOAD", 2) => drop(call.wait_for_host(Request::Reload { log: false })),
-        (b"LOADAOF", 2) => drop(call.wait_for_host(Request::Reload { log: true })),
+        (b"RELOAD", _) => return reload(call),
+        (b"LOADAOF", 2) => drop(call.wait_for_host(Request::ReloadLog)),
         // There is nothing here that this would change.
         (b"AOF-FLUSH-SLEEP", 3) => call.reply.ok(),
         (b"SET-SKIP-CHECKSUM-VALIDATION", 3) => {
@@ -131,7 +132,11 @@ const HELP: &[(&str, &str)] = &[
     ("POPULATE count [prefix [size]]", "Makes so many strings."),
     ("PROTOCOL type", "Answers with a reply of a type."),
     ("QUICKLIST-PACKED-THRESHOLD size", "Makes no difference here: long elements have chunks of their own."),
-    ("RELOAD", "Takes a snapshot and loads it."),
+    (
+        "RELOAD [MERGE|NOFLUSH|NOSAVE]...",
+        "Takes a snapshot, unless NOSAVE, removes all there is, unless NOFLUSH, and loads the snapshot; with MERGE over \
+         what there is.",
+    ),
     ("REPLICATE call...", "Logs a call, and tells replicas of it, without running it."),
     ("REPLYBUFFER PEAK-RESET-TIME|RESIZING value", "Says when reply buffers become smaller."),
     ("SET-ACTIVE-EXPIRE 0|1", "Lets keys past their deadline be until they are asked for."),
@@ -176,6 +181,24 @@ fn populate(call: &mut Call<'_>) -> Result {
         call.db.log_as(&[b"SET", &key, &value]);
     }
     call.reply.ok();
+    Ok(())
+}
+
+fn reload(call: &mut Call<'_>) -> Result {
+    let mut how = Reload::default();
+    for i in 2..call.args.len() {
+        match call.args.at(i).to_ascii_uppercase().as_slice() {
+            b"MERGE" => how.merge = true,
+            b"NOFLUSH" => how.flush = false,
+            b"NOSAVE" => how.save = false,
+            _ => {
+                return Err(Error::Text(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    call.wait_for_host(Request::Reload(how));
     Ok(())
 }
 

@@ -48,6 +48,18 @@ impl Engine {
         absorbed
     }
 
+    /// Returns the name of a key or a library that is both here and in `other`.
+    pub fn collision<'a>(&self, other: &'a Keyspace) -> Option<&'a [u8]> {
+        let shared =
+            |db| other.database(db).iter().find(move |entry| self.keyspace.contains(db, entry.key()));
+        let databases = 0..other.databases().min(self.keyspace.databases()) as u32;
+        let key = databases.filter_map(shared).map(Entry::key).next();
+        let own: Vec<_> = self.keyspace.libraries.iter().map(|code| library_name(code)).collect();
+        key.or_else(|| {
+            other.libraries.iter().map(|code| library_name(code)).find(|name| own.contains(name))?
+        })
+    }
+
     fn absorb_library(&mut self, code: Box<[u8]>, replace: bool) {
         let keyspace = &mut self.keyspace;
         let place = keyspace.libraries.iter_mut().find(|own| library_name(own) == library_name(&code));

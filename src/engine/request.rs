@@ -46,8 +46,34 @@ pub enum Request {
     Replaced,
     /// Bring the log to the disk.
     Sync,
-    /// Load the keyspace again from what is stored: DEBUG RELOAD and LOADAOF.
-    Reload { log: bool },
+    /// Load the keyspace again from the snapshot: DEBUG RELOAD.
+    Reload(Reload),
+    /// Load the keyspace again from the log: DEBUG LOADAOF.
+    ReloadLog,
+}
+
+/// How a snapshot is loaded again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reload {
+    /// A snapshot is taken first; otherwise the one is loaded that is there.
+    pub save: bool,
+    /// What there is makes room first; otherwise it stays.
+    pub flush: bool,
+    /// Keys and libraries of the snapshot take the place of those that have stayed; otherwise that is an error.
+    pub merge: bool,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { save: true, flush: true, merge: false }
+    }
+}
+
+impl Reload {
+    /// Returns whether the keyspace is to be the same afterwards.
+    pub fn changes_nothing(self) -> bool {
+        self.save && self.flush
+    }
 }
 
 /// A parameter that CONFIG SET has changed, and the value that it had.

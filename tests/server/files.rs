@@ -61,6 +61,37 @@ fn a_snapshot_of_nothing_is_in_its_place_at_once() {
 }
 
 #[test]
+fn a_reload_takes_the_snapshot_that_is_there_or_adds_it() {
+    const FAILED: &str = "-ERR Error trying to load the RDB dump, check server logs.\r\n";
+    let folder = folder();
+    let mut server = Server::start(folder.path(), &[LOG, &["--enable-debug-command", "yes"]].concat());
+    let mut client = server.client();
+    client.call("DEBUG RELOAD NOSAVE", FAILED);
+    server.wait_for("AOF rewrite finished");
+    client.call("SET a saved", "+OK\r\n");
+    client.call("DEBUG RELOAD", "+OK\r\n");
+    client.call("MSET a changed b added", "+OK\r\n");
+    client.call("DEBUG RELOAD NOSAVE NOFLUSH", FAILED);
+    server.wait_for("AOF rewrite finished");
+    client.call("MGET a b", "*2\r\n$7\r\nchanged\r\n$5\r\nadded\r\n");
+    client.call("DEBUG RELOAD NOSAVE NOFLUSH MERGE", "+OK\r\n");
+    client.call("MGET a b", "*2\r\n$5\r\nsaved\r\n$5\r\nadded\r\n");
+    server.wait_for("AOF rewrite finished");
+    server.kill();
+
+    // The log tells of what was loaded.
+    let mut server = Server::start(folder.path(), &[LOG, &["--enable-debug-command", "yes"]].concat());
+    let mut client = server.client();
+    client.call("MGET a b", "*2\r\n$5\r\nsaved\r\n$5\r\nadded\r\n");
+    client.call("DEBUG RELOAD NOSAVE", "+OK\r\n");
+    client.call("MGET a b", "*2\r\n$5\r\nsaved\r\n$-1\r\n");
+    server.wait_for("AOF rewrite finished");
+    server.kill();
+    let server = Server::start(folder.path(), LOG);
+    assert_eq!(server.cli(&["MGET", "a", "b"]), "saved\n\n");
+}
+
+#[test]
 fn save_and_bgsave_write_while_clients_go_on() {
     let folder = folder();
     let mut server = Server::start(folder.path(), &[]);

@@ -159,14 +159,14 @@ impl Host {
                 self.now = self.now.max(until);
                 self.store.answer(request, Answer::Done, self.now);
             }
-            Request::Reload { log: false } => {
-                let answer = match self.store.reload(self.now) {
-                    Ok(_) => Answer::Done,
-                    Err(damage) => Answer::Failed(format!("ERR {damage}")),
+            Request::Reload(how) => {
+                let answer = match self.store.reload(how, self.now) {
+                    Ok(()) => Answer::Done,
+                    Err(why) => Answer::Failed(format!("ERR {why}")),
                 };
                 self.store.answer(request, answer, self.now);
             }
-            Request::Reload { log: true }
+            Request::ReloadLog
             | Request::Configured(_)
             | Request::RewriteConfig { .. }
             | Request::LoadUsers

@@ -100,11 +100,14 @@ impl Server {
                 self.files.sync(&mut self.store);
                 self.store.answer(id, Answer::Said(Vec::new()), now);
             }
-            Request::Reload { log: false } => {
-                let result = self.store.reload(now).map(drop).map_err(|damage| damage.to_string());
-                self.store.answer(id, answer_of(result), now);
+            Request::Reload(how) => {
+                let answer = match self.files.reload(&mut self.store, how, now) {
+                    Ok(()) => Answer::Done,
+                    Err(text) => Answer::Failed(text.into()),
+                };
+                self.store.answer(id, answer, now);
             }
-            Request::Reload { log: true } => {
+            Request::ReloadLog => {
                 if let Err(why) = self.files.begin_load_again(&mut self.store, id, now) {
                     self.store.answer(id, Answer::Failed(format!("ERR {why}")), now);
                 }

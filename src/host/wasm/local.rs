@@ -12,6 +12,7 @@ use super::opening;
 use super::scratch::{Cells, Input};
 use super::transfer::Transfer;
 use crate::base::time::Time;
+use crate::engine::request::Reload;
 use crate::engine::{Absorbed, Answer, Config, Peer, Request, RequestId};
 use crate::resp::{Args, Error, Protocol, Reply, SessionId};
 use crate::store::keeper::{Keeper, News};
@@ -358,7 +359,16 @@ impl Local {
         match request {
             Request::Save => self.snapshot(Purpose::Dump, now),
             Request::Rewrite => self.snapshot(Purpose::Base, now),
-            Request::Reload { log } => self.reload(id, log, now),
+            Request::Reload(how) => {
+                let result = self.store.reload(how, now);
+                self.reloaded(id, result, now);
+            }
+            // What is kept in memory only has no log, and a snapshot says the same.
+            Request::ReloadLog if self.keeper.is_none() => {
+                let result = self.store.reload(Reload::default(), now);
+                self.reloaded(id, result, now);
+            }
+            Request::ReloadLog => self.reloaded(id, Err("there is no log to load from".into()), now),
             Request::Close(session) => self.happen(Kind::Close, session),
             Request::Resume(session) => self.happen(Kind::Resume, session),
             Request::Shutdown { .. } => self.happened.push_back((Kind::Shutdown, 0, Vec::new())),
@@ -406,15 +416,8 @@ impl Local {
         }
     }
 
-    fn reload(&mut self, id: RequestId, log: bool, now: Time) {
-        // What is kept in memory only has no log, and a snapshot says the same.
-        let answer = match log && self.keeper.is_some() {
-            true => Answer::Failed("ERR there is no log to load from".into()),
-            false => self
-                .store
-                .reload(now)
-                .map_or_else(|why| Answer::Failed(format!("ERR {why}")), |_| Answer::Done),
-        };
+    fn reloaded(&mut self, id: RequestId, result: Result<(), String>, now: Time) {
+        let answer = result.map_or_else(|why| Answer::Failed(format!("ERR {why}")), |()| Answer::Done);
         self.store.answer(id, answer, now);
         self.collect(SessionId::default());
     }

@@ -11,6 +11,7 @@ use super::{Files, SLICE, snapshot};
 use crate::base::time::Time;
 use crate::engine::RequestId;
 use crate::engine::persistence::Loading;
+use crate::engine::request::Reload;
 use crate::host::native::clock::Stopwatch;
 use crate::host::native::options::plain;
 use crate::persist::aof::{self, Fault};
@@ -89,6 +90,31 @@ impl Files {
         store.engine_mut().keyspace_mut().clear();
         store.engine_mut().shared_mut().persistence.log_size = 0;
         self.open(store, parts, true, Some(request), now);
+        Ok(())
+    }
+
+    /// Loads the snapshot again as DEBUG RELOAD asks, after it was taken if need be. What the log tells leads elsewhere
+    /// then, unless nothing has changed.
+    pub fn reload(&mut self, store: &mut Store, how: Reload, now: Time) -> Result<(), &'static str> {
+        if how.save
+            && let Err(error) = self.save_now(store, now)
+        {
+            self.log.warning(format_args!("Error trying to save the DB: {}", plain(&error)));
+            return Err("ERR");
+        }
+        let path = self.folder.join(&store.engine().shared().config.dbfilename);
+        let bytes = self.read(&path).map_err(|error| unreadable(&path, &error));
+        let loaded = bytes.and_then(|bytes| store.load_again(&bytes, how, now));
+        if loaded.is_err() || !how.changes_nothing() {
+            self.replaced(store, now);
+        }
+        match loaded {
+            Ok(()) => self.log.warning(format_args!("DB reloaded by DEBUG RELOAD")),
+            Err(why) => {
+                self.log.warning(format_args!("Can't load {} again: {why}", path.display()));
+                return Err("ERR Error trying to load the RDB dump, check server logs.");
+            }
+        }
         Ok(())
     }
 
