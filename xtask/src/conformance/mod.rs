@@ -39,7 +39,7 @@ const TYPE_UNITS: &[&str] = &[
 ];
 
 /// What `cargo xtask test` leaves to `--long` of the units that start their own servers: the slow ones.
-const LONG_UNITS: &[&str] = &["unit/maxmemory", "unit/memefficiency"];
+const LONG_UNITS: &[&str] = &["unit/maxmemory", "unit/memefficiency", "integration/aof-multi-part"];
 
 /// What is judged.
 #[derive(Clone, Copy)]
