@@ -127,6 +127,9 @@ pub fn read_sources(sources: &Sources) -> Result<Config, Failure> {
     // Lines are numbered as redis-server numbers them: options come after a line of their own.
     text.push_str(&sources.options);
     let mut reader = Reader::new();
+    if let Ok(folder) = std::env::current_dir() {
+        reader.config.dir = folder.to_string_lossy().into_owned();
+    }
     reader.read(&text)?;
     Ok(reader.config)
 }
