@@ -191,7 +191,7 @@ parameters! {
     stop_writes_on_bgsave_error "stop-writes-on-bgsave-error": bool = "yes";
     /// Whether strings are compressed in snapshots.
     rdbcompression "rdbcompression": bool = "yes";
-    /// The version of snapshots: 9 for Redis 5 and 6, 10 for Redis 7.0, 11 for 7.2, 12 for 7.4 and later; 0 for the lowest from 10 on that holds the data.
+    /// The version of snapshots: 9 for Redis 5 and 6, 10 for Redis 7.0, 11 for 7.2, 12 for 7.4 and later; 0 for the lowest from 10 on that holds the data. What a version has no room for is left out: in 9, a stream's counts of entries added and of the greatest one removed.
     rdb_version "rdb-version": Ranged<0, 12> = "0";
     /// Whether a snapshot ends with a checksum, and whether it is checked.
     rdbchecksum "rdbchecksum": bool = "yes", AtStart;
