@@ -3,6 +3,7 @@
 use crate::base::number;
 use crate::command;
 use crate::data::entry::{Entry, NewValue, ValueRef};
+use crate::data::object::Object;
 use crate::engine::config::parse_memory;
 use crate::engine::output::ReplyBuffers;
 use crate::engine::request::Reload;
@@ -47,6 +48,7 @@ fn debug(call: &mut Call<'_>) -> Result {
         (b"HELP", 2) => help_debug(call),
         (b"SLEEP", 3) => return sleep(call),
         (b"OBJECT", 3) => return object(call),
+        (b"HTSTATS-KEY", 3) => return table_statistics(call),
         (b"PROTOCOL", 3) => return protocol(call),
         (b"POPULATE", 3..=5) => return populate(call),
         (b"QUICKLIST-PACKED-THRESHOLD", 3) => return packed_threshold(call),
@@ -125,6 +127,7 @@ const HELP: &[(&str, &str)] = &[
     ("DIGEST", "Returns a hash of all databases."),
     ("DIGEST-VALUE key...", "Returns a hash of each key's value."),
     ("ERROR text", "Answers with this error."),
+    ("HTSTATS-KEY key", "Tells how full the table is that keeps a large value."),
     ("LOADAOF", "Loads everything from the log again."),
     ("LOG text", "Writes a line to the server's log."),
     ("OBJECT key", "Shows how a value is kept."),
@@ -258,6 +261,27 @@ fn object(call: &mut Call<'_>) -> Result {
         entry.clock(),
     );
     call.reply.simple(&line);
+    Ok(())
+}
+
+/// Tells of the table of a value what Redis tells of its hash tables. Ours are in order, and have no chains.
+fn table_statistics(call: &mut Call<'_>) -> Result {
+    let entry = call.db.entry(call.args.at(2)).ok_or(Error::NoSuchKey)?;
+    let len = match entry.value() {
+        ValueRef::Object(Object::Set(set)) if set.encoding() == "hashtable" => set.len(),
+        ValueRef::Object(Object::Hash(hash)) if hash.encoding() == "hashtable" => hash.len(),
+        ValueRef::Object(Object::SortedSet(set)) if set.encoding() == "skiplist" => set.len(),
+        _ => {
+            return Err(Error::Text(
+                "ERR The value stored at the specified key is not represented using an hash table",
+            ));
+        }
+    };
+    let text = format!(
+        "Hash table 0 stats (main hash table):\n table size: {len}\n number of elements: {len}\n different slots: \
+         {len}\n max chain length: 1\n"
+    );
+    call.reply.verbatim("txt", &text);
     Ok(())
 }
 
