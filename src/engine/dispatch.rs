@@ -122,7 +122,7 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
         call.refuse_without_memory(name, flags)?;
     }
     if flags.has(Flags::WRITE)
-        && !call.session.primary
+        && !call.session.is_obeyed()
         && let Some(error) = call.shared.persistence.refuses_writes(&call.shared.config)
     {
         return Err(error);

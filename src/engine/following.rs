@@ -36,8 +36,11 @@ impl Shared {
 
     /// Returns why a client may change nothing here, if that is so.
     pub fn refuses_writes_of(&self, session: &Session, now: Time) -> Option<Error> {
+        if session.is_obeyed() {
+            return None;
+        }
         if self.following.is_some() {
-            let refused = self.config.replica_read_only && !session.primary;
+            let refused = self.config.replica_read_only;
             return refused.then_some(Error::Text("READONLY You can't write against a read only replica."));
         }
         let least = self.config.min_replicas_to_write.get() as usize;
@@ -77,7 +80,7 @@ impl Call<'_> {
         }
         let wants_freshness =
             !flags.has(Flags::STALE) || is_exec && queued().any(|flags| !flags.has(Flags::STALE));
-        if wants_freshness && !self.session.primary && self.shared.is_stale() {
+        if wants_freshness && !self.session.is_obeyed() && self.shared.is_stale() {
             return Err(MASTER_DOWN);
         }
         Ok(())

@@ -148,7 +148,9 @@ impl Engine {
         self.send_invalidations();
         self.shared.out_of_memory = false;
         let left_to_primary = self.shared.following.is_some() && self.shared.config.replica_ignore_maxmemory;
-        if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary {
+        // What is being loaded is there first, then it may be too much.
+        let loading = self.shared.persistence.loading.is_some();
+        if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary || loading {
             return;
         }
         // Clients that take more than their share go before keys do.
@@ -228,7 +230,7 @@ impl Call<'_> {
         let queues = self.session.transaction.is_some()
             && !matches!(name, "EXEC" | "DISCARD" | "QUIT" | "RESET" | "MULTI" | "WATCH");
         let runs = name == "EXEC" && queued_flags(self.shared, self.session).has(Flags::DENYOOM);
-        let obeys = self.session.primary;
+        let obeys = self.session.is_obeyed();
         if self.session.turn == Turn::Sent && !obeys && (flags.has(Flags::DENYOOM) || queues || runs) {
             return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
         }

@@ -214,6 +214,11 @@ impl Session {
         self.watched.iter_mut().find(|watched| watched.db == db && &*watched.key == key)
     }
 
+    /// Returns whether no rule forbids its changes: it is the server that we follow, or the log.
+    pub fn is_obeyed(&self) -> bool {
+        self.user == UserId::HOST
+    }
+
     /// Returns whether RESP2 allows this client nothing but subscribing.
     pub fn is_subscriber(&self) -> bool {
         self.protocol == Protocol::Resp2 && self.subscriptions.count() > 0

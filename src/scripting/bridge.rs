@@ -359,7 +359,7 @@ fn allow(call: &Call<'_>, place: usize, args: Args<'_>, run: &Run) -> crate::res
     {
         return Err(error);
     }
-    if !flags.has(Flags::STALE) && !call.session.primary && call.shared.is_stale() {
+    if !flags.has(Flags::STALE) && !call.session.is_obeyed() && call.shared.is_stale() {
         return Err(Error::Text("ERR Can not execute the command on a stale replica"));
     }
     // A script that has begun to write may go on.

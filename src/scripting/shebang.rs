@@ -61,7 +61,7 @@ impl Flags {
 
     /// Returns the flags that the script runs with, if it may run now.
     pub fn admitted(self, call: &Call<'_>, read_only: bool) -> Result<Self> {
-        if !self.allow_stale && !call.session.primary && call.shared.is_stale() {
+        if !self.allow_stale && !call.session.is_obeyed() && call.shared.is_stale() {
             return Err(MASTER_DOWN);
         }
         let writes = !self.no_writes && !self.compatible;

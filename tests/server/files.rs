@@ -1,6 +1,7 @@
 //! What is kept, and when: snapshots, the log, and the order of the disk and the replies.
 
 use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -89,6 +90,32 @@ fn a_reload_takes_the_snapshot_that_is_there_or_adds_it() {
     server.kill();
     let server = Server::start(folder.path(), LOG);
     assert_eq!(server.cli(&["MGET", "a", "b"]), "saved\n\n");
+}
+
+#[test]
+fn the_log_is_obeyed_whatever_is_refused_to_clients() {
+    let folder = folder();
+    let server = Server::start(folder.path(), LOG);
+    let mut client = server.client();
+    client.call("SETRANGE a 2999999 x", ":3000000\r\n");
+    client.call("RPUSH l x", ":1\r\n");
+    server.kill();
+    let log = folder.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+    // A log from elsewhere may hold scripts.
+    let mut log = OpenOptions::new().append(true).open(log).unwrap();
+    let script = "redis.call('INCR', 'b')";
+    write!(log, "*3\r\n$4\r\nEVAL\r\n${}\r\n{script}\r\n$1\r\n0\r\n", script.len()).unwrap();
+    for flags in [
+        &["--replicaof", "127.0.0.1", "1"][..],
+        &["--replicaof", "127.0.0.1", "1", "--replica-serve-stale-data", "no"],
+        &["--min-replicas-to-write", "1"],
+        &["--maxmemory", "2mb"],
+    ] {
+        let server = Server::start(folder.path(), &[LOG, flags].concat());
+        server.cli(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
+        assert_eq!(server.cli(&["GET", "b"]), "1\n", "{flags:?}");
+        server.kill();
+    }
 }
 
 #[test]
