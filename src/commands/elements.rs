@@ -36,6 +36,7 @@ impl<'a, 'r> Step<'a, 'r> {
         if self.wanted.pattern.is_some_and(|pattern| !glob::matches(pattern, name, Case::Exact)) {
             return;
         }
+        let value = value.filter(|_| !self.wanted.no_values);
         for part in [Some(name), value].into_iter().flatten() {
             self.reply.bulk(part);
             self.written += 1;
@@ -43,15 +44,25 @@ impl<'a, 'r> Step<'a, 'r> {
     }
 }
 
+/// What a step through a key's value meets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// Members of sets; their scores come with them.
+    Members,
+    /// Fields of hashes, whose values may be left out.
+    Fields,
+}
+
 /// Answers HSCAN and its kin: one step through what a key holds.
 pub(super) fn scan_in<K: Kind>(
     call: &mut Call<'_>,
+    named: Named,
     walk: impl FnOnce(K::Ref<'_>, &mut Step<'_, '_>) -> u64,
 ) -> Result {
     let cursor = scan_cursor(call.args.at(2))?;
     let collection = call.db.read::<K>(call.args.at(1))?;
     // As in Redis, options that can't be are no error for a key that is not there.
-    let wanted = if collection.is_some() { Wanted::read(call.args, 3)? } else { Wanted::default() };
+    let wanted = if collection.is_some() { Wanted::read(call.args, 3, named)? } else { Wanted::default() };
     Step::take(&mut call.reply, cursor, wanted, |step| {
         collection.map_or(0, |collection| walk(collection, step))
     });
@@ -68,20 +79,23 @@ pub(super) fn scan_cursor(text: &[u8]) -> Result<u64> {
 pub(super) struct Wanted<'a> {
     pub count: usize,
     pattern: Option<&'a [u8]>,
+    no_values: bool,
 }
 
 impl Default for Wanted<'_> {
     fn default() -> Self {
-        Self { count: 10, pattern: None }
+        Self { count: 10, pattern: None, no_values: false }
     }
 }
 
 impl<'a> Wanted<'a> {
-    fn read(args: Args<'a>, from: usize) -> Result<Self> {
+    fn read(args: Args<'a>, from: usize, named: Named) -> Result<Self> {
         let mut wanted = Self::default();
         let mut options = args.options(from);
         while !options.is_empty() {
-            if !wanted.option(&mut options)? {
+            if named == Named::Fields && options.word("NOVALUES") {
+                wanted.no_values = true;
+            } else if !wanted.option(&mut options)? {
                 return Err(Error::Syntax);
             }
         }

@@ -9,7 +9,7 @@ use crate::keyspace::Event;
 use crate::resp::{Error, Reply, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, begin_element, begin_elements, draw_in_turns, scan_in};
+use super::elements::{Draw, Named, begin_element, begin_elements, draw_in_turns, scan_in};
 
 pub const HASH: Family = Family {
     name: "hash",
@@ -523,6 +523,7 @@ command! {
     /// Goes through the fields of a hash in steps.
     ///
     /// As SCAN goes through keys: fields that are there all the time are all returned. A small hash comes at once.
+    /// `NOVALUES` (Redis 7.4) leaves the values out.
     ///
     /// ```redis
     /// > HSET user name Ada born 1815
@@ -532,7 +533,7 @@ command! {
     /// 2) 1) "name"
     ///    2) "Ada"
     /// ```
-    HSCAN("key cursor [MATCH pattern] [COUNT count]") -> "[cursor: string, pairs: string[]]";
+    HSCAN("key cursor [MATCH pattern] [COUNT count] [NOVALUES]") -> "[cursor: string, pairs: string[]]";
     flags READONLY;
     keys RO | ACCESS;
     since "2.8.0";
@@ -541,7 +542,7 @@ command! {
 }
 
 fn hscan(call: &mut Call<'_>) -> Result {
-    scan_in::<Hash>(call, |hash, step| {
+    scan_in::<Hash>(call, Named::Fields, |hash, step| {
         hash.scan(step.cursor, step.wanted.count, |pair| step.meet(&pair.field(), Some(&pair.value())))
     })
 }

@@ -27,6 +27,7 @@ mod list;
 mod list_blocking;
 mod memory;
 mod migrate;
+mod module;
 mod monitor;
 mod object;
 mod persistence;
@@ -80,6 +81,7 @@ pub const ALL: &[&Family] = &[
     &list::LIST,
     &list_blocking::LIST_BLOCKING,
     &memory::MEMORY_FAMILY,
+    &module::MODULE_FAMILY,
     &monitor::MONITOR_FAMILY,
     &migrate::MIGRATE_FAMILY,
     &object::OBJECT_FAMILY,

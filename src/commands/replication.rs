@@ -1,6 +1,6 @@
 //! What replicas say to the server that they follow, and how it tells of them.
 
-use crate::base::number::parse_uint;
+use crate::base::number::{parse_int, parse_uint};
 use crate::command;
 use crate::engine::{Call, Family};
 use crate::replication::{Contents, Replica};
@@ -10,7 +10,7 @@ use crate::spec::Categories;
 pub const REPLICATION: Family = Family {
     name: "replication",
     category: Categories::NONE,
-    commands: &[&PSYNC, &REPLCONF, &REPLICAOF, &ROLE, &SLAVEOF, &SYNC],
+    commands: &[&FAILOVER, &PSYNC, &REPLCONF, &REPLICAOF, &ROLE, &SLAVEOF, &SYNC],
 };
 
 command! {
@@ -225,4 +225,54 @@ fn replica_of(call: &mut Call<'_>) -> Result {
     call.follow(host, port);
     call.reply.ok();
     Ok(())
+}
+
+command! {
+    /// Has a replica take the server's place.
+    ///
+    /// Refused: the roles are changed by hand, with `REPLICAOF NO ONE` there and `REPLICAOF` here.
+    ///
+    /// ```redis
+    /// > FAILOVER
+    /// (error) ERR FAILOVER requires connected replicas.
+    /// ```
+    FAILOVER("[TO host port:integer [FORCE]] [ABORT] [TIMEOUT milliseconds:integer]") -> "'OK'";
+    flags ADMIN | NOSCRIPT | STALE;
+    since "6.2.0";
+    takes "O(1)";
+    run failover;
+}
+
+fn failover(call: &mut Call<'_>) -> Result {
+    if call.args.len() == 2 && call.args.is(1, "ABORT") {
+        return Err(Error::Text("ERR No failover in progress."));
+    }
+    let (mut timeout, mut target, mut force) = (None, None, false);
+    let mut options = call.args.options(1);
+    while !options.is_empty() {
+        if timeout.is_none()
+            && let Some(ms) = options.int_after("TIMEOUT")?
+        {
+            if ms <= 0 {
+                return Err(Error::Text("ERR FAILOVER timeout must be greater than 0"));
+            }
+            timeout = Some(ms);
+        } else if target.is_none() && options.len() > 2 && options.word("TO") {
+            target = Some(options.take()?);
+            parse_int(options.take()?).and_then(|port| i32::try_from(port).ok()).ok_or(Error::NotInteger)?;
+        } else if !force && options.word("FORCE") {
+            force = true;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    Err(Error::Text(if call.shared.following.is_some() {
+        "ERR FAILOVER is not valid when server is a replica."
+    } else if call.shared.primary.followers().next().is_none() {
+        "ERR FAILOVER requires connected replicas."
+    } else if force && (timeout.is_none() || target.is_none()) {
+        "ERR FAILOVER with force option requires both a timeout and target HOST and IP."
+    } else {
+        "ERR FAILOVER is not done by this server: send REPLICAOF NO ONE to the replica, then REPLICAOF to this server"
+    }))
 }

@@ -10,7 +10,7 @@ use crate::keyspace::Event;
 use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, draw_in_turns, scan_in};
+use super::elements::{Draw, Named, draw_in_turns, scan_in};
 
 pub const SET_FAMILY: Family = Family {
     name: "set",
@@ -392,7 +392,7 @@ command! {
 }
 
 fn sscan(call: &mut Call<'_>) -> Result {
-    scan_in::<Set>(call, |set, step| {
+    scan_in::<Set>(call, Named::Members, |set, step| {
         set.scan(step.cursor, step.wanted.count, |member| step.meet(member, None))
     })
 }

@@ -14,7 +14,7 @@ use crate::keyspace::Event;
 use crate::resp::{Args, Error, Options, Reply, Result};
 use crate::spec::Categories;
 
-use super::elements::{Draw, begin_element, begin_elements, draw_in_turns, scan_in};
+use super::elements::{Draw, Named, begin_element, begin_elements, draw_in_turns, scan_in};
 use super::list::{Wanted, count, first_of};
 
 pub const SORTED_SET: Family = Family {
@@ -664,7 +664,7 @@ command! {
 }
 
 fn zscan(call: &mut Call<'_>) -> Result {
-    scan_in::<SortedSet>(call, |set, step| {
+    scan_in::<SortedSet>(call, Named::Members, |set, step| {
         set.scan(step.cursor, step.wanted.count, &mut |member, score| step.meet(member, Some(score)))
     })
 }
