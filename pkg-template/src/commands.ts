@@ -181,7 +181,7 @@ export interface Commands<S = string> {
   expireat(key: Key, unixTimeSeconds: Numeric, ...options: ({ NX?: boolean; XX?: boolean; GT?: boolean; LT?: boolean } | Value)[]): number;
   /** Returns a key's deadline, in seconds since 1970. `EXPIRETIME key` */
   expiretime(key: Key): number;
-  /** Has a replica take the server's place. `FAILOVER [TO host port:integer [FORCE]] [ABORT] [TIMEOUT milliseconds:integer]` */
+  /** Has a replica take the server's place. `FAILOVER [TO host port:integer [FORCE]] [TIMEOUT milliseconds:integer]` */
   failover(...args: Argument[]): "OK";
   /** Calls a function of a library. `FCALL function numkeys [key...] [arg...]` */
   fcall(functionName: Value, numkeys: Numeric, ...args: Argument[]): unknown;

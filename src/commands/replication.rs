@@ -236,7 +236,7 @@ command! {
     /// > FAILOVER
     /// (error) ERR FAILOVER requires connected replicas.
     /// ```
-    FAILOVER("[TO host port:integer [FORCE]] [ABORT] [TIMEOUT milliseconds:integer]") -> "'OK'";
+    FAILOVER("[TO host port:integer [FORCE]] [TIMEOUT milliseconds:integer]") -> "'OK'";
     flags ADMIN | NOSCRIPT | STALE;
     since "6.2.0";
     takes "O(1)";
