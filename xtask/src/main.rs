@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod fuzz;
 mod options;
 mod package;
 mod play;
@@ -22,6 +23,8 @@ cargo xtask COMMAND
   test [--long] [--only A,B] runs what CI runs; --only names stages, --long raises the tests' counts
   conformance [--wasm|--spawn] [--update] [UNIT…]
                              runs the suite of Redis; --update rewrites the list of what does not pass
+  fuzz [--seconds N] [TARGET…]
+                             looks for input that does harm, guided by what it runs; tests/fuzz has the targets
   pack                       builds the npm package: target/npm, and the tarball in target/pack
   bench [--quick] [--only A] prints the README's figures: ratios to redis-server and to JS libraries
   setup                      installs what is missing on this machine; the others do it by themselves";
@@ -43,6 +46,7 @@ fn carry_out() -> Result<()> {
         "play" => play::play(options),
         "test" => test::test(options),
         "conformance" => conformance::conformance(options),
+        "fuzz" => fuzz::fuzz(options).map(drop),
         "pack" => package::pack(),
         "bench" => bench::bench(options),
         "setup" => setup::everything(),

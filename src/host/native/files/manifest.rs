@@ -39,6 +39,9 @@ pub struct Flaw {
 /// The longest line that Redis reads, with its end.
 const LINE_MAX: usize = 1_024;
 
+/// Numbers are below it, so that each has many after it. Redis' are below 2^63.
+const NUMBER_MAX: u64 = 1 << 62;
+
 impl Manifest {
     /// Reads a manifest.
     pub fn parse(text: &str) -> Result<Self, Flaw> {
@@ -87,7 +90,7 @@ impl Manifest {
     pub fn render(&self) -> String {
         let mut text = String::new();
         let mut line = |part: &Part, kind: &str| {
-            let quoted = part.name.contains(|c: char| c.is_ascii_whitespace() || "\"'\\".contains(c));
+            let quoted = part.name.contains(|c: char| !c.is_ascii_graphic() || "\"'\\".contains(c));
             let mut name = String::new();
             if quoted {
                 quote(&mut name, part.name.as_bytes())
@@ -147,7 +150,7 @@ fn read_line(line: &str) -> Result<(Part, String), &'static str> {
         match key.to_ascii_lowercase().as_str() {
             "file" if value.contains('/') => return Err("File can't be a path, just a filename"),
             "file" => name = Some(value.clone()).filter(|name| !name.is_empty()),
-            "seq" => number = value.parse().ok().filter(|number| *number > 0),
+            "seq" => number = value.parse().ok().filter(|number| (1..NUMBER_MAX).contains(number)),
             "type" => kind = Some(value.clone()),
             // Later versions say more, which is not needed to read the files.
             _ => {}
