@@ -16,6 +16,7 @@
 //! split or merge changes: "up to here" is one number, good for ever.
 
 mod draw;
+mod prepare;
 
 use std::ops::Deref;
 use std::slice;
@@ -69,9 +70,6 @@ pub struct Place {
 /// An upper bound of every position: the end of a walk.
 pub const END: u64 = 1 << 32;
 
-/// No table is prepared for more entries, whoever announces them.
-const EXPECTED_MAX: usize = 1 << 24;
-
 /// Deeper than this, segments grow instead of splitting. It takes 2^33 entries to get there, or a leaked [`HashKey`].
 const MAX_DEPTH: u8 = 26;
 
@@ -93,31 +91,6 @@ impl<T: Keyed> Table<T> {
             fullest: Segment::<T>::LIMIT,
             max_depth,
         }
-    }
-
-    /// Prepares an empty table for about so many entries, which then move no others as they come. If fewer come, what was
-    /// not to be is a small part of what they would have taken.
-    pub fn expect(&mut self, count: usize) {
-        let count = count.min(EXPECTED_MAX);
-        let full = Segment::<T>::LIMIT - Segment::<T>::LIMIT / 8;
-        let depth = (0..self.max_depth).find(|depth| count >> depth <= full).unwrap_or(self.max_depth);
-        if depth == 0 || !self.segments.is_empty() {
-            return;
-        }
-        let room = (count >> depth) + slack(count >> depth) / 2;
-        let segment =
-            |n: u32| Segment { prefix: n << (32 - depth), depth, room: room as u16, ..Segment::default() };
-        self.segments = (0..1 << depth).map(segment).collect();
-        self.directory = (0..1 << depth).collect();
-        (self.depth, self.deepest) = (depth, 1 << depth);
-    }
-
-    /// Looks at where the entry of a hash is or belongs, so that it is near when it is next looked for. One who looks for
-    /// several approaches all of them first, which takes little longer than one. The result means nothing.
-    #[inline]
-    pub fn approach(&self, hash: u64) -> u32 {
-        let segment = self.segment_of(tag(hash)).map(|segment| &self.segments[segment]);
-        segment.and_then(|segment| segment.tags.get(segment.guess(tag(hash)))).map_or(0, |tag| *tag)
     }
 
     /// Returns what the table hashes with.

@@ -75,5 +75,11 @@ fn run_target(name: &str, seconds: u32) -> Result<()> {
     fuzz.arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-artifact_prefix={}/", found.display()));
-    run(fuzz.args(["-timeout=20", "-rss_limit_mb=2048", "-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]))
+    run(fuzz.args([
+        "-timeout=20",
+        "-rss_limit_mb=2048",
+        "-verbosity=0",
+        "-print_funcs=0",
+        "-print_final_stats=1",
+    ]))
 }

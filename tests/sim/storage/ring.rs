@@ -154,7 +154,7 @@ impl Simulation for Sweep {
         let run = self.last.insert(Run::new(self.seed));
         let database = &mut run.database;
         let nth = Some(1 + self.steps / 2);
-        *if self.steps % 2 == 0 { &mut database.fails_at } else { &mut database.ends_at } = nth;
+        *if self.steps.is_multiple_of(2) { &mut database.fails_at } else { &mut database.ends_at } = nth;
         run.told
             .push(format!("transaction {:?} fails, {:?} is the last", database.fails_at, database.ends_at));
         self.steps += 1;
