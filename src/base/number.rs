@@ -75,12 +75,17 @@ pub fn parse_float(text: &[u8]) -> Option<f64> {
     Binary::parse_float(text)
 }
 
+/// Reads a float as [`parse_float`] does, but a magnitude out of range is infinity or zero.
+pub fn parse_float_saturated(text: &[u8]) -> Option<f64> {
+    Binary::parse_saturated(text)
+}
+
 /// Reads a float as C programs do that call `strtod` and look only whether it stopped at the end: the text ends at a
 /// zero byte, spaces may come first, nothing is 0, and what is out of range is infinite or zero. NaN is refused.
 pub fn parse_c_float(text: &[u8]) -> Option<f64> {
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
-    if text.is_empty() { Some(0.0) } else { Binary::parse_saturated(&text[spaces..]) }
+    if text.is_empty() { Some(0.0) } else { parse_float_saturated(&text[spaces..]) }
 }
 
 /// Prints a float with at most 17 significant digits, as C's `%.17g`: `inf`, `-inf`, `nan`, `1e+17`, `0.5`.

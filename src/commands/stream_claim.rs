@@ -3,7 +3,7 @@
 use crate::base::number::{format_uint, parse_int, to_count};
 use crate::base::time::Time;
 use crate::command;
-use crate::data::stream::{Order, Stream};
+use crate::data::stream::Stream;
 use crate::data::stream_group::{ConsumerId, Delivery, Group};
 use crate::data::stream_id::Id;
 use crate::engine::{Call, Family};
@@ -194,11 +194,7 @@ fn xclaim(call: &mut Call<'_>) -> Result {
     let mut groups = std::mem::take(&mut stream.groups);
     let group = groups.get_mut(name).expect("it was just found");
     let moved = options.last > group.last;
-    // What XREADGROUP gave out is logged as claims: what had not been given out before counts as read.
-    if let Some(next) = group.last.next().filter(|_| moved) {
-        stream.range(next, options.last, Order::OldestFirst).for_each(|item| group.advance(stream, item.id));
-        group.last = options.last;
-    }
+    group.last = group.last.max(options.last);
     let mut claiming = Claiming::new(stream, group, args.at(3), options.rules, now);
     let (mark, mut count) = (call.reply.mark(), 0);
     for arg in args.from(5).iter().take(ids) {

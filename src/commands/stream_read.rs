@@ -233,8 +233,7 @@ fn serve(call: &mut Call<'_>, key: &[u8], start: Start, request: &Request<'_>) -
         log_consumer(&mut call.db, key, request.group, request.consumer);
     }
     log_claims(&mut call.db, key, request.group, &claims);
-    // A claim says besides how far the group has got.
-    if matches!(start, Start::New) && claims.is_empty() {
+    if matches!(start, Start::New) {
         log_position(&mut call.db, key, request.group, last, read);
     }
     Ok(())

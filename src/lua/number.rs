@@ -22,15 +22,12 @@ pub(super) fn parse_exact(text: &[u8]) -> Option<f64> {
         let integer = text.iter().fold(0u64, |integer, digit| integer * 10 + u64::from(digit - b'0'));
         return Some(integer as f64);
     }
-    if let Some(number) = number::parse_float(text) {
-        return Some(number);
+    let magnitude = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    match text {
+        [b'-', ..] if is_nan(magnitude) => Some(-f64::NAN),
+        _ if is_nan(magnitude) => Some(f64::NAN),
+        _ => number::parse_float_saturated(text),
     }
-    let (negative, magnitude) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] | rest => (false, rest),
-    };
-    let magnitude = if is_nan(magnitude) { f64::NAN } else { out_of_range(magnitude)? };
-    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// Returns whether this is NaN, perhaps with something in brackets.
@@ -43,42 +40,6 @@ fn is_nan(text: &[u8]) -> bool {
     };
     name.eq_ignore_ascii_case(b"nan")
         && inner.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-}
-
-/// Returns infinity or zero if the text has the form of a number, of which is known that it is too large or too small.
-fn out_of_range(text: &[u8]) -> Option<f64> {
-    let (base, mark, digits) = match text {
-        [b'0', b'x' | b'X', rest @ ..] => (16, b'p', rest),
-        _ => (10, b'e', text),
-    };
-    let end = digits.iter().position(|byte| byte.eq_ignore_ascii_case(&mark)).unwrap_or(digits.len());
-    let (mantissa, exponent) = digits.split_at(end);
-    let exponent = match exponent {
-        [] => 0i64,
-        [_, rest @ ..] => {
-            let (sign, rest) = match rest {
-                [b'-', rest @ ..] => (-1, rest),
-                [b'+', rest @ ..] | rest => (1, rest),
-            };
-            let valid = !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
-            let add =
-                |number: i64, digit: &u8| number.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
-            sign * valid.then(|| rest.iter().fold(0i64, add))?
-        }
-    };
-    let is_digit = |byte: &u8| char::from(*byte).is_digit(base);
-    let mut parts = mantissa.splitn(2, |byte| *byte == b'.');
-    let (whole, fraction) = (parts.next()?, parts.next().unwrap_or_default());
-    if whole.len() + fraction.len() == 0 || !whole.iter().chain(fraction).all(is_digit) {
-        return None;
-    }
-    let zeros = whole.iter().chain(fraction).take_while(|digit| **digit == b'0').count();
-    if zeros == whole.len() + fraction.len() {
-        return Some(0.0);
-    }
-    let width = if base == 16 { 4 } else { 1 };
-    let first = exponent.saturating_add((whole.len() as i64 - zeros as i64) * width);
-    Some(if first > 0 { f64::INFINITY } else { 0.0 })
 }
 
 /// Prints a number as `tostring` does.

@@ -2,6 +2,8 @@
 
 use std::str::from_utf8;
 
+use crate::base::number;
+
 /// One step of a walk: a whole scalar, or the head of a collection whose parts follow.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Item<'a> {
@@ -79,8 +81,8 @@ impl<'a> Reader<'a> {
         Some(match kind {
             b'+' => Item::Simple(line),
             b'-' => Item::Error(line),
-            b':' => Item::Int(from_utf8(line).ok()?.parse().ok()?),
-            b',' => Item::Double(from_utf8(line).ok()?.parse().ok()?),
+            b':' => Item::Int(number::parse_int(line)?),
+            b',' => Item::Double(double(line)?),
             b'#' => Item::Bool(line == b"t"),
             b'_' => Item::Null,
             b'(' => Item::BigNumber(line),
@@ -117,4 +119,8 @@ impl<'a> Reader<'a> {
 
 fn count(line: &[u8]) -> Option<usize> {
     from_utf8(line).ok()?.parse().ok()
+}
+
+fn double(line: &[u8]) -> Option<f64> {
+    if line == b"nan" { Some(f64::NAN) } else { number::parse_float(line) }
 }
