@@ -40,7 +40,7 @@ impl Shared {
         let command = session.last_command.unwrap_or("NULL").to_ascii_lowercase().replace(' ', "|");
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} \
-             qbuf={} qbuf-free=0 argv-mem={args} multi-mem={queued} rbs={} rbp={} obl={first} \
+             qbuf={} qbuf-free={} argv-mem={args} multi-mem={queued} rbs={} rbp={} obl={first} \
              oll={} omem={list} tot-mem={} events={} cmd={command} user={} redir={redirect} resp={} lib-name={} lib-ver={}",
             session.id.0,
             session.peer.address,
@@ -55,6 +55,7 @@ impl Shared {
             session.subscriptions.of(Way::Pattern).len(),
             session.subscriptions.of(Way::Shard).len(),
             session.unread() - session.parsed.min(session.unread()),
+            session.input_bytes() - session.unread(),
             buffer(session.output.capacity),
             buffer(session.output.peak),
             u8::from(list > 0),

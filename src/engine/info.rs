@@ -109,7 +109,7 @@ fn clients(text: &mut String, source: &Source<'_>) {
         "connected_clients": shared.clients.len(),
         "cluster_connections": 0,
         "maxclients": shared.config.maxclients.get(),
-        "client_recent_max_input_buffer": sessions().map(|(session, _)| session.unread()).max().unwrap_or(0),
+        "client_recent_max_input_buffer": sessions().map(|(session, _)| session.input_bytes()).max().unwrap_or(0),
         "client_recent_max_output_buffer": sessions().map(|(_, output)| output).max().unwrap_or(0),
         "blocked_clients": shared.waits.len(),
         "tracking_clients": shared.readers.counts().0,

@@ -128,7 +128,7 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
     let prefixes = session.tracking.iter().flat_map(|tracking| &tracking.prefixes);
     size_of::<Client>()
         + output
-        + session.unread().max(session.announced)
+        + session.input_bytes().max(session.announced)
         + waiting
         + listens
         // Each is also in the index of who hears of what.

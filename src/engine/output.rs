@@ -33,6 +33,13 @@ impl Engine {
             client.session.output.sent = sent;
         }
     }
+
+    /// Says how large a buffer the host has for a client's input, where it has one of its own.
+    pub fn note_input(&mut self, id: SessionId, capacity: usize) {
+        if let Some(client) = self.shared.clients.get_mut(id) {
+            client.session.input_capacity = capacity;
+        }
+    }
 }
 
 impl Shared {

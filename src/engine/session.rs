@@ -84,6 +84,8 @@ pub struct Session {
     pub(super) announced: usize,
     /// How much of it is read.
     pub(super) parsed: usize,
+    /// How large the host's buffer for its input is, if there is one for it alone.
+    pub(super) input_capacity: usize,
     pub output: Output,
 }
 
@@ -205,6 +207,7 @@ impl Session {
             unread: 0,
             announced: 0,
             parsed: 0,
+            input_capacity: 0,
             output: Output { peak_since: now, ..Output::default() },
         }
     }
@@ -232,6 +235,11 @@ impl Session {
     /// Returns how many bytes of input wait for the rest of their command, or for the end of a wait.
     pub fn unread(&self) -> usize {
         self.unread
+    }
+
+    /// Returns how many bytes its input takes.
+    pub(super) fn input_bytes(&self) -> usize {
+        self.unread.max(self.input_capacity)
     }
 
     /// Returns the letters of CLIENT LIST's `flags`.

@@ -6,6 +6,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::bridge::Bridge;
+use super::input::Input;
 
 /// A stream of bytes that never blocks.
 pub enum Link {
@@ -77,8 +78,7 @@ const KEPT_CAPACITY: usize = 64 * 1024;
 /// A client's connection.
 pub struct Connection {
     pub link: Link,
-    /// Input that the engine has not taken: a command whose end is missing, or whatever follows one that waits.
-    pub rest: Vec<u8>,
+    pub input: Input,
     /// How much of the engine's output for it is sent already.
     sent: usize,
     /// The socket took less than it was given, and has not asked for more yet.
@@ -99,15 +99,7 @@ pub enum Sent {
 
 impl Connection {
     pub fn new(link: Link) -> Self {
-        Self { link, rest: vec![], sent: 0, full: false, closing: false }
-    }
-
-    /// Forgets input that the engine has taken.
-    pub fn took(&mut self, taken: usize) {
-        self.rest.drain(..taken);
-        if self.rest.is_empty() && self.rest.capacity() > KEPT_CAPACITY {
-            self.rest = Vec::new();
-        }
+        Self { link, input: Input::default(), sent: 0, full: false, closing: false }
     }
 
     /// Says that the socket has room; returns whether that is news.

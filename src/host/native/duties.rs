@@ -21,7 +21,7 @@ use crate::resp::SessionId;
 use crate::store::Purpose;
 
 /// How often the loop looks after what time alone changes.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 impl Server {
     /// Keeps what the engine has logged and does what it asks for, until it asks no more; then sends what it has said.
@@ -147,8 +147,8 @@ impl Server {
 
     fn resume(&mut self, id: SessionId, now: Time) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            let taken = self.store.receive(id, &connection.rest, now);
-            connection.took(taken);
+            let taken = self.store.receive(id, connection.input.unread(), now);
+            connection.input.took(taken);
         }
     }
 
@@ -159,7 +159,23 @@ impl Server {
         }
         self.looked_after = Stopwatch::start();
         self.files.look_after(&mut self.store, now);
+        self.shrink_inputs(now);
         facts::tell(self.store.engine_mut().shared_mut());
+    }
+
+    /// Gives back what buffers for input have not needed lately.
+    fn shrink_inputs(&mut self, now: Time) {
+        let (connections, store) = (&mut self.connections, &mut self.store);
+        self.buffered.retain(|id| {
+            let Some(connection) = connections.get_mut(id) else { return false };
+            let input = &mut connection.input;
+            let before = input.capacity();
+            input.shrink(now);
+            if input.capacity() != before {
+                store.engine_mut().note_input(*id, input.capacity());
+            }
+            input.capacity() > 0
+        });
     }
 
     /// Tells the engine how much of their output those have been sent who have not been sent all of it.

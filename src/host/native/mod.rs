@@ -9,6 +9,7 @@ mod connection;
 mod duties;
 mod facts;
 pub mod files;
+mod input;
 mod link;
 mod listen;
 pub mod log;

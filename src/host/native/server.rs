@@ -1,7 +1,7 @@
 //! The loop: waits for sockets, lets the engine run what came in, keeps the log, and sends what it says.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -13,9 +13,11 @@ use super::bell::{Bell, News};
 use super::bridge::Bridge;
 use super::clock::{self, Clock, Stopwatch};
 use super::connection::{Connection, Link, Sent};
+use super::duties::BETWEEN_LOOKS;
 use super::facts;
 use super::files::Files;
 use super::files::system::Native;
+use super::input::Arrived;
 use super::listen::Listener;
 use super::log::Log;
 use super::memory;
@@ -28,8 +30,6 @@ use crate::engine::{Config, Peer};
 use crate::resp::SessionId;
 use crate::store::Store;
 
-/// Bytes of input that are read at once.
-const READ_SIZE: usize = 64 * 1024;
 /// Reads of one client in a turn, so that the others have theirs.
 const READS_A_TURN: usize = 4;
 /// Clients that are accepted in a turn.
@@ -55,8 +55,8 @@ pub struct Server {
     pub(super) connections: HashMap<SessionId, Connection>,
     /// Who took less output than there was, and may have too much waiting.
     pub(super) crowded: Vec<SessionId>,
-    /// What was read last; reused.
-    input: Vec<u8>,
+    /// Whose input has a buffer, which is given back when they are idle.
+    pub(super) buffered: Vec<SessionId>,
     /// Who had more to read than a turn allows.
     unfinished: Vec<SessionId>,
     /// Whose input has ended: gone once they were sent what their last commands have said.
@@ -102,7 +102,7 @@ impl Server {
             listeners: vec![],
             connections: HashMap::new(),
             crowded: vec![],
-            input: vec![0; READ_SIZE],
+            buffered: vec![],
             unfinished: vec![],
             ended: vec![],
             signals: None,
@@ -174,8 +174,8 @@ impl Server {
         if !self.unfinished.is_empty() {
             longest = Some(Duration::ZERO);
         }
-        if !self.crowded.is_empty() {
-            longest = longest.into_iter().chain([Duration::from_millis(100)]).min();
+        if !self.crowded.is_empty() || !self.buffered.is_empty() {
+            longest = longest.into_iter().chain([BETWEEN_LOOKS]).min();
         }
         let deadline = self.store.next_deadline().and_then(|deadline| self.clock.until(deadline));
         longest = longest.into_iter().chain(deadline).min();
@@ -330,20 +330,30 @@ impl Server {
             if connection.closing {
                 return;
             }
-            match connection.link.read(&mut self.input) {
-                Ok(0) => return self.ended.push(id),
-                Ok(n) => {
-                    take_in(&mut self.store, id, connection, &self.input[..n], now);
+            let before = connection.input.capacity();
+            let result = connection.input.read(&mut connection.link, now);
+            let capacity = connection.input.capacity();
+            if capacity != before {
+                self.store.engine_mut().note_input(id, capacity);
+                if before == 0 {
+                    self.buffered.push(id);
+                }
+            }
+            match result {
+                Ok(Arrived { bytes: 0, .. }) => return self.ended.push(id),
+                Ok(Arrived { filled, .. }) => {
+                    let taken = self.store.receive(id, connection.input.unread(), now);
+                    connection.input.took(taken);
                     // The engine sees to commands that don't end; it does not see what follows one that waits.
                     let limit = self.store.engine().shared().config.client_query_buffer_limit.get();
-                    if connection.rest.len() as u64 > limit {
+                    if connection.input.unread().len() as u64 > limit {
                         self.log.warning(format_args!(
                             "Closing client that reached max query buffer length: id={}",
                             id.0
                         ));
                         return self.drop_connection(id, now);
                     }
-                    if n < self.input.len() && !to_the_end && connection.link.tells_after_less() {
+                    if !filled && !to_the_end && connection.link.tells_after_less() {
                         return;
                     }
                 }
@@ -371,18 +381,6 @@ impl Server {
 /// Says whether clients of other machines are refused.
 pub(super) fn is_protected(config: &Config) -> bool {
     config.protected_mode && config.requirepass.is_empty()
-}
-
-/// Gives the engine a client's new input, after what it has left of the old.
-fn take_in(store: &mut Store, id: SessionId, connection: &mut Connection, input: &[u8], now: Time) {
-    if connection.rest.is_empty() {
-        let taken = store.receive(id, input, now);
-        connection.rest.extend_from_slice(&input[taken..]);
-    } else {
-        connection.rest.extend_from_slice(input);
-        let taken = store.receive(id, &connection.rest, now);
-        connection.took(taken);
-    }
 }
 
 #[cfg(test)]
