@@ -74,7 +74,7 @@ impl Shared {
 
     /// Gives those up among the clients with much output who leave too much of it waiting.
     pub(super) fn limit_outputs(&mut self, now: Time) {
-        for id in std::mem::take(&mut self.clients.crowded) {
+        for id in self.clients.take_crowded() {
             let Some(mut client) = self.clients.check_out(id) else { continue };
             let closing = client.session.closing;
             self.limit_output(&mut client, now);

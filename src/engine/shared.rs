@@ -140,6 +140,8 @@ pub struct Client {
     pub(super) parser: Parser,
     /// It is among those whose output the host is told of.
     ready: bool,
+    /// It is among those whose output is so much that limits may matter.
+    crowded: bool,
 }
 
 /// All clients but the one that speaks, which is checked out.
@@ -151,7 +153,7 @@ pub struct Clients {
     /// Who has output for the host to send.
     ready: Vec<SessionId>,
     /// Who has so much of it that limits may matter.
-    pub(super) crowded: Vec<SessionId>,
+    crowded: Vec<SessionId>,
     /// Some have buffers that may be larger than they need.
     pub(super) spacious: bool,
 }
@@ -171,7 +173,7 @@ impl Clients {
         let id = session.id;
         let out = Vec::with_capacity(LEAST_OUTPUT);
         session.output.capacity = out.capacity();
-        let client = Client { session, out, parser: Parser::default(), ready: false };
+        let client = Client { session, out, parser: Parser::default(), ready: false, crowded: false };
         self.places.push((id, Some(Box::new(client))));
         id
     }
@@ -179,6 +181,7 @@ impl Clients {
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Box<Client>> {
         let at = self.find(id)?;
         self.ready.retain(|other| *other != id);
+        self.crowded.retain(|other| *other != id);
         self.places.remove(at).1
     }
 
@@ -196,14 +199,9 @@ impl Clients {
 
     #[inline]
     pub(super) fn check_in(&mut self, mut client: Box<Client>) {
-        let id = client.session.id;
-        let Some(at) = self.find(id) else { return };
-        if !client.out.is_empty() && !client.ready {
-            client.ready = true;
-            self.ready.push(id);
-        }
-        if client.out.len() > FIRST_OUTPUT {
-            self.crowded.push(id);
+        let Some(at) = self.find(client.session.id) else { return };
+        if !client.out.is_empty() {
+            client.line_up(&mut self.ready, &mut self.crowded);
         }
         self.places[at].1 = Some(client);
     }
@@ -252,19 +250,39 @@ impl Clients {
     pub(super) fn tell(&mut self, id: SessionId, write: impl FnOnce(&mut Client)) {
         let Some(client) = self.find(id).and_then(|at| self.places[at].1.as_deref_mut()) else { return };
         write(client);
-        if !client.ready {
-            client.ready = true;
-            self.ready.push(id);
-        }
-        if client.out.len() > FIRST_OUTPUT && self.crowded.last() != Some(&id) {
-            self.crowded.push(id);
-        }
+        client.line_up(&mut self.ready, &mut self.crowded);
     }
 
     pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {
         let client = self.ready.pop().and_then(|id| self.get_mut(id))?;
         client.ready = false;
         Some(client)
+    }
+
+    /// Takes those out of their line whose output may be too much; whoever still has as much is lined up again.
+    pub(super) fn take_crowded(&mut self) -> Vec<SessionId> {
+        let crowded = std::mem::take(&mut self.crowded);
+        for id in &crowded {
+            if let Some(client) = self.get_mut(*id) {
+                client.crowded = false;
+            }
+        }
+        crowded
+    }
+}
+
+impl Client {
+    /// Joins the lines that its output belongs to, once each.
+    #[inline]
+    fn line_up(&mut self, ready: &mut Vec<SessionId>, crowded: &mut Vec<SessionId>) {
+        if !self.ready {
+            self.ready = true;
+            ready.push(self.session.id);
+        }
+        if self.out.len() > FIRST_OUTPUT && !self.crowded {
+            self.crowded = true;
+            crowded.push(self.session.id);
+        }
     }
 }
 
