@@ -153,7 +153,8 @@ impl Engine {
         if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary || loading {
             return;
         }
-        // Clients that take more than their share go before keys do.
+        // Room that clients do not need goes before keys do, and so do clients that take more than their share.
+        self.shared.clients.give_back_outputs();
         self.evict_clients();
         let excess = self.shared.excess();
         if excess == 0 {

@@ -165,7 +165,9 @@ impl Engine {
             send(client.session.id, &mut client.out);
             self.shared.measure.bytes_out += (before - client.out.len().min(before)) as u64;
             let spacious = client.note_peak(before);
+            let roomy = client.has_room_to_spare();
             self.shared.clients.spacious |= spacious;
+            self.shared.clients.roomy |= roomy;
         }
     }
 

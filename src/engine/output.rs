@@ -94,6 +94,11 @@ impl Client {
         self.session.output.sent = 0;
     }
 
+    /// Returns whether all is sent that a large buffer was for.
+    pub(super) fn has_room_to_spare(&self) -> bool {
+        self.out.is_empty() && self.out.capacity() > FIRST_OUTPUT
+    }
+
     /// Takes note of how full the buffer was; says whether it may be larger than it has to be.
     pub(super) fn note_peak(&mut self, len: usize) -> bool {
         let output = &mut self.session.output;
@@ -104,6 +109,19 @@ impl Client {
 }
 
 impl Clients {
+    /// Gives back the room of large buffers that have been emptied.
+    pub(super) fn give_back_outputs(&mut self) {
+        if !std::mem::take(&mut self.roomy) {
+            return;
+        }
+        for client in self.iter_mut() {
+            if client.has_room_to_spare() {
+                client.out.shrink_to(LEAST_OUTPUT);
+                client.session.output.capacity = client.out.capacity();
+            }
+        }
+    }
+
     /// Makes buffers smaller that have been less than half full for a while.
     pub(super) fn shrink_outputs(&mut self, policy: ReplyBuffers, now: Time) {
         if !self.spacious || !policy.resizing {

@@ -156,6 +156,8 @@ pub struct Clients {
     crowded: Vec<SessionId>,
     /// Some have buffers that may be larger than they need.
     pub(super) spacious: bool,
+    /// Some of those are large, and empty.
+    pub(super) roomy: bool,
 }
 
 impl Clients {
@@ -251,6 +253,11 @@ impl Clients {
         let Some(client) = self.find(id).and_then(|at| self.places[at].1.as_deref_mut()) else { return };
         write(client);
         client.line_up(&mut self.ready, &mut self.crowded);
+    }
+
+    /// Returns whether there is output that the host has not been given.
+    pub(super) fn has_output(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {

@@ -30,7 +30,10 @@ impl Engine {
             self.run_postponed(now);
         }
         self.shared.limit_outputs(now);
-        self.make_room(now);
+        if !self.shared.clients.has_output() {
+            // What has just been said counts, and is gone with the next turn: evicting for it would only say more.
+            self.make_room(now);
+        }
         self.evict_clients();
         self.tend_link(now);
         while let Some(id) = self.shared.waits.due(now) {
