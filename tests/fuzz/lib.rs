@@ -95,6 +95,24 @@ pub fn call_as_new(store: &mut Store, args: &[Vec<u8>]) -> Vec<u8> {
     feed_as_new(store, &to_resp(args))
 }
 
+/// Runs a script as a new client for a few slices, and tells it to end then; returns what the client is told, which is
+/// nothing if the script goes on because it has written.
+pub fn run_or_kill(store: &mut Store, args: &[Vec<u8>]) -> Vec<u8> {
+    let client = store.connect(Peer::default(), NOW);
+    store.receive(client, &to_resp(args), NOW);
+    for _ in 0..3 {
+        store.tick(NOW);
+    }
+    if store.output(client).is_none_or(|out| out.is_empty()) {
+        let late = NOW.plus_seconds(10);
+        store.tick(late);
+        let other = store.connect(Peer::default(), late);
+        store.receive(other, b"SCRIPT KILL\r\n", late);
+        store.tick(late);
+    }
+    store.output(client).map(std::mem::take).unwrap_or_default()
+}
+
 pub fn to_resp(args: &[Vec<u8>]) -> Vec<u8> {
     let mut out = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use redlet::store::Store;
-use redlet_fuzz::{call_as_new, config};
+use redlet_fuzz::{run_or_kill, config};
 
 const READERS: [&str; 9] = [
     "return cjson.encode(cjson.decode(ARGV[1]))",
@@ -22,5 +22,5 @@ fuzz_target!(|bytes: &[u8]| {
     let script = READERS[usize::from(*which) % READERS.len()];
     let mut store = Store::new(config(), 1);
     let call = [b"EVAL", script.as_bytes(), b"0", bytes].map(<[u8]>::to_vec);
-    assert!(!call_as_new(&mut store, &call).is_empty(), "it does not end");
+    assert!(!run_or_kill(&mut store, &call).is_empty(), "it does not end");
 });
