@@ -196,6 +196,8 @@ struct Process {
     epoch: u64,
     client: SessionId,
     history: History,
+    /// What was told when it was opened.
+    warning: Option<String>,
     /// How much of the engine's log the history has.
     seen: usize,
     /// The last is the newest unit when it began.
@@ -213,6 +215,8 @@ struct Expected {
     history: History,
     first: usize,
     damaged: bool,
+    /// What was told before, and is told again until a snapshot takes the place of what is damaged.
+    known: Option<String>,
 }
 
 impl Run {
@@ -402,7 +406,8 @@ impl Run {
         let damaged = self.random.below(10) == 0 && self.damage();
         let last = process.history.last();
         self.told.push(format!("crash, of the machine: {}; {first} of {last} units are promised", !killed));
-        self.open(Some(Expected { history: process.history, first, damaged }))
+        let Process { history, warning: known, .. } = process;
+        self.open(Some(Expected { history, first, damaged, known }))
     }
 
     /// Changes a byte of a record, or takes one away that others follow: what is missing at the end is missed by nobody.
@@ -458,9 +463,9 @@ impl Run {
         stored.meta = restore.meta().clone();
         (self.database.kept, self.database.relaxed) = (stored, vec![]);
         let (keeper, warning) = restore.finish(self.ring_bytes, &mut store, now);
-        if let Some(Expected { history, first, damaged }) = expected {
+        if let Some(Expected { history, first, damaged, known }) = expected {
             let found = history.find(0, &store);
-            let as_promised = found.is_some_and(|unit| unit >= first) && warning.is_none();
+            let as_promised = found.is_some_and(|unit| unit >= first) && (warning.is_none() || warning == known);
             // Without a part of it the log ends early, which is told if there is more behind it.
             let as_told = damaged && (found.is_some() || warning.is_some());
             if !as_promised && !as_told {
@@ -478,6 +483,7 @@ impl Run {
             epoch,
             client,
             history,
+            warning,
             seen: 0,
             under_way: None,
             promised: 0,
