@@ -274,8 +274,7 @@ impl Run {
         let table = &self.host.store.engine().shared().table;
         let Some(place) = table.find(args.as_args()) else { return Ok(()) };
         let spec = &table.at(place).command.spec;
-        let wrong = reply_type::mismatch(spec.reply, reply);
-        wrong.map_or(Ok(()), |wrong| Err(format!("the reply is declared as {}, but {wrong}", spec.reply)))
+        reply_type::mismatch(spec, reply).map_or(Ok(()), Err)
     }
 
     fn note(&mut self, line: String) {

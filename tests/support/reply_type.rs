@@ -1,10 +1,28 @@
 //! Checks replies in RESP3 against the TypeScript type that a declaration promises.
 
 use redlet::resp::{Item, Reader};
+use redlet::spec::Spec;
 
-/// Says what a reply is if it is not of the type that stands behind `->` in its command's declaration. Errors are of
-/// every type; messages in front of the reply are passed over.
-pub fn mismatch(declared: &str, reply: &[u8]) -> Option<String> {
+/// Says what was promised and what a reply is if it is not of the type that stands behind `->` in its command's
+/// declaration. Errors are of every type; messages in front of the reply are passed over.
+pub fn mismatch(spec: &Spec, reply: &[u8]) -> Option<String> {
+    let declared = declared(spec)?;
+    let what = difference(declared, reply)?;
+    Some(format!("the reply is declared as {declared}, but {what}"))
+}
+
+#[cfg(any(feature = "docs", feature = "server"))]
+fn declared(spec: &Spec) -> Option<&'static str> {
+    Some(spec.reply)
+}
+
+/// The engine alone, as in wasm, does not know the types of replies.
+#[cfg(not(any(feature = "docs", feature = "server")))]
+fn declared(_: &Spec) -> Option<&'static str> {
+    None
+}
+
+fn difference(declared: &str, reply: &[u8]) -> Option<String> {
     let expected = Type::parse(declared);
     let mut reader = Reader::new(reply);
     loop {
