@@ -47,7 +47,9 @@ fn line(call: &Call<'_>, name: &str) -> String {
     } else {
         peer.address.clone()
     };
-    let mut line = format!("{}.{:06} [{} {address}]", now.seconds(), now.0 % 1_000_000, call.db.index());
+    // Which database is selected by now: SELECT shows the one that it has chosen.
+    let db = call.session.db;
+    let mut line = format!("{}.{:06} [{db} {address}]", now.seconds(), now.0 % 1_000_000);
     for i in 0..call.args.len() {
         line.push(' ');
         quote(&mut line, shown(name, call.args, i));
