@@ -344,6 +344,7 @@ impl Server {
                 Ok(Arrived { filled, .. }) => {
                     let taken = self.store.receive(id, connection.input.unread(), now);
                     connection.input.took(taken);
+                    self.files.step_in_turn(&mut self.store);
                     // The engine sees to commands that don't end; it does not see what follows one that waits.
                     let limit = self.store.engine().shared().config.client_query_buffer_limit.get();
                     if connection.input.unread().len() as u64 > limit {

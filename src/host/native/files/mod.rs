@@ -29,6 +29,8 @@ const SLICE: Duration = Duration::from_millis(1);
 /// How long a slice of a snapshot may hold up the clients. Under full load a turn of the loop takes about as long without
 /// it: a save then leaves them more than half of the processor, and ends sooner than redis-server's.
 const SAVE_SLICE: Duration = Duration::from_micros(250);
+/// The same where clients have been served for longer since the last one: it takes as long as that, up to here.
+const LONG_SAVE_SLICE: Duration = Duration::from_millis(1);
 /// About so many bytes are written at once.
 const PIECE: usize = 64 * 1024;
 /// After so many bytes of a snapshot it is time to look at the clock.
@@ -91,6 +93,8 @@ struct Writing {
     /// Until when it is to rest, for tests, and the keys that were written since it last did.
     rests_until: Option<Duration>,
     keys: u64,
+    /// When the last slice ended, in terms of the system's uptime.
+    stepped: Duration,
 }
 
 impl Writing {
@@ -268,7 +272,15 @@ impl Files {
             }
         };
         let writer = Writer::start(self.system.clone(), temporary, target, number, self.written.clone())?;
-        self.writing = Some(Writing { number, writer, base, complete: false, rests_until: None, keys: 0 });
+        self.writing = Some(Writing {
+            number,
+            writer,
+            base,
+            complete: false,
+            rests_until: None,
+            keys: 0,
+            stepped: Duration::ZERO,
+        });
         if in_commands {
             store.begin_commands(now);
         } else {
@@ -283,22 +295,40 @@ impl Files {
 
     /// Goes on with the snapshot for a moment, in which nobody is served.
     pub fn step(&mut self, store: &mut Store) {
+        self.step_for(SAVE_SLICE, store);
+    }
+
+    fn step_for(&mut self, slice: Duration, store: &mut Store) {
         if self.writing.is_none() {
             return;
         }
         let begun = self.system.uptime();
-        self.step_from(begun, store);
-        let micros = (self.system.uptime() - begun).as_micros() as u64;
+        self.step_until(begun + slice, store);
+        let ended = self.system.uptime();
+        if let Some(writing) = &mut self.writing {
+            writing.stepped = ended;
+        }
+        let micros = (ended - begun).as_micros() as u64;
         store.engine_mut().shared_mut().persistence.note_slice(micros);
     }
 
-    fn step_from(&mut self, begun: Duration, store: &mut Store) {
+    /// Goes on with the snapshot if clients have been served for as long as a slice takes: where some send without end, a
+    /// turn lasts so long that a slice for each would be next to nothing.
+    pub fn step_in_turn(&mut self, store: &mut Store) {
+        let Some(writing) = self.writing.as_ref().filter(|writing| !writing.complete) else { return };
+        let served = self.system.uptime() - writing.stepped;
+        if served >= SAVE_SLICE {
+            self.step_for(served.min(LONG_SAVE_SLICE), store);
+        }
+    }
+
+    fn step_until(&mut self, end: Duration, store: &mut Store) {
         let Some(writing) = &mut self.writing else { return };
         let delay = store.engine().shared().config.rdb_key_save_delay.get();
         let budget = if delay == 0 { STEP } else { 1 };
         while !writing.complete && writing.writer.has_room() {
             let now = self.system.uptime();
-            if now - begun >= SAVE_SLICE || (delay != 0 && writing.rests(now)) {
+            if now >= end || (delay != 0 && writing.rests(now)) {
                 return;
             }
             let mut piece = Vec::with_capacity(if delay == 0 { PIECE + 2 * STEP } else { 0 });
@@ -306,7 +336,7 @@ impl Files {
             while progress == Progress::Working
                 && delay == 0
                 && piece.len() < PIECE
-                && self.system.uptime() - begun < SAVE_SLICE
+                && self.system.uptime() < end
             {
                 progress = store.step_snapshot(budget, &mut piece);
             }
