@@ -73,8 +73,7 @@ command! {
 fn set_user(call: &mut Call<'_>) -> Result {
     let name = acl::check_name(call.args.at(2))?;
     let rules = acl::join(call.args.from(3).iter()).map_err(|first| {
-        let first = String::from_utf8_lossy(&first);
-        Error::said(format!("ERR Unmatched parenthesis in acl selector starting at '{first}'."))
+        Error::quoting("ERR Unmatched parenthesis in acl selector starting at '{}'.", &[&first])
     })?;
     let reader = Acl::reader(&call.shared.config, &call.shared.table);
     let id = call.shared.acl.find(name);
@@ -295,7 +294,7 @@ fn categories(call: &mut Call<'_>) -> Result {
         }
         3 => {
             let name = String::from_utf8_lossy(call.args.at(2));
-            let unknown = || Error::said(format!("ERR Unknown category '{name}'"));
+            let unknown = || Error::quoting("ERR Unknown category '{}'", &[call.args.at(2)]);
             let category = Categories::named(&name).ok_or_else(unknown)?;
             let table = &call.shared.table;
             call.reply.array(table.of_category(category).count());
@@ -310,8 +309,7 @@ fn categories(call: &mut Call<'_>) -> Result {
 
 /// Refuses a subcommand with too many arguments as Redis does where it counts them itself.
 fn wrong_arguments(args: Args<'_>) -> Error {
-    let sub = String::from_utf8_lossy(args.at(1));
-    Error::said(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try ACL HELP."))
+    Error::wrong_subcommand(args.at(1), "ACL")
 }
 
 command! {

@@ -162,10 +162,7 @@ fn set_info(call: &mut Call<'_>) -> Result {
                 "ERR {option} cannot contain spaces, newlines or special characters."
             )));
         }
-        _ => {
-            let option = String::from_utf8_lossy(option);
-            return Err(Error::said(format!("ERR Unrecognized option '{option}'")));
-        }
+        _ => return Err(Error::quoting("ERR Unrecognized option '{}'", &[option])),
     };
     *place = Bytes::from(value);
     call.reply.ok();
@@ -277,12 +274,7 @@ fn unblock(call: &mut Call<'_>) -> Result {
         4 if call.args.is(3, "TIMEOUT") => false,
         4 if call.args.is(3, "ERROR") => true,
         4 => return Err(Error::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => {
-            let sub = String::from_utf8_lossy(call.args.at(1));
-            return Err(Error::said(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{sub}'. Try CLIENT HELP."
-            )));
-        }
+        _ => return Err(Error::wrong_subcommand(call.args.at(1), "CLIENT")),
     };
     let id = SessionId(call.args.int(2)? as u64);
     let waits = call.shared.clients.get(id).is_some_and(|client| client.session.waits_for_keys());

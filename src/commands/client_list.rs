@@ -78,10 +78,7 @@ impl Kind {
             b"master" => Ok(Kind::Master),
             b"slave" | b"replica" => Ok(Kind::Replica),
             b"pubsub" => Ok(Kind::PubSub),
-            _ => {
-                let name = String::from_utf8_lossy(name);
-                Err(Error::said(format!("ERR Unknown client type '{name}'")))
-            }
+            _ => Err(Error::quoting("ERR Unknown client type '{}'", &[name])),
         }
     }
 
@@ -162,10 +159,7 @@ fn kill(call: &mut Call<'_>) -> Result {
         } else if let Some(address) = options.after("LADDR")? {
             wanted.local_address = Some(address);
         } else if let Some(user) = options.after("USER")? {
-            let no_such_user = || {
-                let user = String::from_utf8_lossy(user);
-                Error::said(format!("ERR No such user '{user}'"))
-            };
+            let no_such_user = || Error::quoting("ERR No such user '{}'", &[user]);
             wanted.user = Some(call.shared.acl.find(user).ok_or_else(no_such_user)?);
         } else if let Some(age) = options.after("MAXAGE")? {
             let age =

@@ -110,9 +110,8 @@ fn set(call: &mut Call<'_>) -> Result {
         let name = String::from_utf8_lossy(call.args.at(i));
         let value = String::from_utf8_lossy(call.args.at(i + 1));
         let Some(parameter) = Config::parameter(&name) else {
-            return Err(Error::said(format!(
-                "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
-            )));
+            let text = "ERR Unknown option or number of arguments for CONFIG SET - '{}'";
+            return Err(Error::quoting(text, &[call.args.at(i)]));
         };
         let failed = |why: &str| {
             Error::said(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))

@@ -115,8 +115,7 @@ fn hello(call: &mut Call<'_>) -> Result {
         } else if options.len() > 1 && options.word("SETNAME") {
             name = Some(check_name(options.take()?)?);
         } else {
-            let option = String::from_utf8_lossy(options.take()?);
-            return Err(Error::said(format!("ERR Syntax error in HELLO option '{option}'")));
+            return Err(Error::quoting("ERR Syntax error in HELLO option '{}'", &[options.take()?]));
         }
     }
     if let Some((user, password)) = login {

@@ -111,8 +111,7 @@ fn debug(call: &mut Call<'_>) -> Result {
 }
 
 fn wrong_subcommand(call: &Call<'_>) -> Error {
-    let sub = String::from_utf8_lossy(call.args.at(1));
-    Error::said(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try DEBUG HELP."))
+    Error::wrong_subcommand(call.args.at(1), "DEBUG")
 }
 
 /// Returns whether the argument behind the subcommand is a number other than 0.

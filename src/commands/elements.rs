@@ -69,9 +69,15 @@ pub(super) fn scan_in<K: Kind>(
     Ok(())
 }
 
-/// Reads a cursor as C does: any integer, negative ones wrapping around.
+/// Reads a cursor as Redis does by C's `strtoul`: nothing at all is 0, negative numbers wrap around, and whatever follows
+/// a NUL is not seen.
 pub(super) fn scan_cursor(text: &[u8]) -> Result<u64> {
-    let cursor = parse_uint(text).or_else(|| parse_int(text).map(|n| n as u64));
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let cursor = match text {
+        [] => Some(0),
+        [b' ' | b'\t'..=b'\r', ..] => None,
+        _ => parse_uint(text).or_else(|| parse_int(text).map(|n| n as u64)),
+    };
     cursor.ok_or(Error::Text("ERR invalid cursor"))
 }
 

@@ -168,10 +168,7 @@ impl Conditions {
                 b"XX" => conditions.some = true,
                 b"GT" => conditions.greater = true,
                 b"LT" => conditions.less = true,
-                _ => {
-                    let option = String::from_utf8_lossy(arg);
-                    return Err(Error::said(format!("ERR Unsupported option {option}")));
-                }
+                _ => return Err(Error::quoting("ERR Unsupported option {}", &[arg])),
             }
         }
         if conditions.none && (conditions.some || conditions.greater || conditions.less) {

@@ -111,8 +111,7 @@ fn load(call: &mut Call<'_>) -> Result {
     let mut replace = false;
     while options.len() > 1 {
         if !options.word("REPLACE") {
-            let option = String::from_utf8_lossy(options.take()?).into_owned();
-            return Err(Error::said(format!("ERR Unknown option given: {option}")));
+            return Err(Error::quoting("ERR Unknown option given: {}", &[options.take()?]));
         }
         replace = true;
     }

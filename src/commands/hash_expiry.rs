@@ -593,7 +593,7 @@ impl<'a> Wanted<'a> {
                 }
                 all = Some(args.is(at, "FXX"));
             } else {
-                return Err(Error::said(format!("ERR unknown argument: {}", String::from_utf8_lossy(word))));
+                return Err(Error::quoting("ERR unknown argument: {}", &[word]));
             }
             at += 1;
         }

@@ -243,8 +243,7 @@ fn pfdebug(call: &mut Call<'_>) -> Result {
         let changed = make_dense(call, key)?;
         call.reply.int(changed.into());
     } else {
-        let name = String::from_utf8_lossy(call.args.at(1)).into_owned();
-        return Err(Error::said(format!("ERR Unknown PFDEBUG subcommand '{name}'")));
+        return Err(Error::quoting("ERR Unknown PFDEBUG subcommand '{}'", &[call.args.at(1)]));
     }
     Ok(())
 }

@@ -139,10 +139,7 @@ command! {
 
 fn graph(call: &mut Call<'_>) -> Result {
     let name = call.args.at(2);
-    let no_samples = || {
-        let name = String::from_utf8_lossy(name);
-        Error::said(format!("ERR No samples available for event '{name}'"))
-    };
+    let no_samples = || Error::quoting("ERR No samples available for event '{}'", &[name]);
     let event = call.shared.latency.find(name).ok_or_else(no_samples)?;
     let summary = event.summary(call.db.now);
     let mut text = format!(

@@ -99,8 +99,7 @@ fn configure(call: &mut Call<'_>) -> Result {
             let contents = contents(call.args.at(i + 1))?;
             call.shared.primary.introduce(session, now, |link| link.want_contents(contents));
         } else if !is("CAPA") && !is("VERSION") {
-            let option = String::from_utf8_lossy(call.args.at(i));
-            return Err(Error::said(format!("ERR Unrecognized REPLCONF option: {option}")));
+            return Err(Error::quoting("ERR Unrecognized REPLCONF option: {}", &[call.args.at(i)]));
         }
     }
     if answers {
@@ -116,10 +115,7 @@ fn configure(call: &mut Call<'_>) -> Result {
 fn contents(words: &[u8]) -> Result<Contents> {
     let words = split_line(words).ok_or(Error::Text("ERR Missing rdb-filter-only values"))?;
     match words.iter().find(|word| !word.eq_ignore_ascii_case(b"functions")) {
-        Some(word) => Err(Error::said(format!(
-            "ERR Unsupported rdb-filter-only option: {}",
-            String::from_utf8_lossy(word)
-        ))),
+        Some(word) => Err(Error::quoting("ERR Unsupported rdb-filter-only option: {}", &[word])),
         None if words.is_empty() => Ok(Contents::Nothing),
         None => Ok(Contents::Functions),
     }

@@ -57,12 +57,7 @@ fn get(call: &mut Call<'_>) -> Result {
             Ok(count @ 0..) => count as usize,
             _ => return Err(Error::Text("ERR count should be greater than or equal to -1")),
         },
-        _ => {
-            let sub = String::from_utf8_lossy(call.args.at(1));
-            return Err(Error::said(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{sub}'. Try SLOWLOG HELP."
-            )));
-        }
+        _ => return Err(Error::wrong_subcommand(call.args.at(1), "SLOWLOG")),
     };
     let log = &call.shared.slow_log;
     let reply = &mut call.reply;

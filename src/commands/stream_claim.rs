@@ -17,8 +17,7 @@ pub const STREAM_CLAIM: Family =
     Family { name: "stream", category: Categories::STREAM, commands: &[&XAUTOCLAIM, &XCLAIM, &XPENDING] };
 
 fn no_key_or_group(key: &[u8], group: &[u8]) -> Error {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
-    Error::said(format!("NOGROUP No such key '{key}' or consumer group '{group}'"))
+    Error::quoting("NOGROUP No such key '{}' or consumer group '{}'", &[key, group])
 }
 
 command! {
@@ -263,8 +262,7 @@ impl ClaimOptions {
             } else if options.len() > 1 && options.word("LASTID") {
                 last = id(options.take()?, 0)?;
             } else {
-                let option = String::from_utf8_lossy(options.take()?);
-                return Err(Error::said(format!("ERR Unrecognized XCLAIM option '{option}'")));
+                return Err(Error::quoting("ERR Unrecognized XCLAIM option '{}'", &[options.take()?]));
             }
         }
         // A moment that can't have been is now.

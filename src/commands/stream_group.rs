@@ -121,8 +121,7 @@ fn entries_read(options: &mut Options<'_>, args: Args<'_>) -> Result<Option<u64>
 }
 
 fn wrong(args: Args<'_>) -> Error {
-    let sub = String::from_utf8_lossy(args.at(1));
-    Error::said(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try XGROUP HELP."))
+    Error::wrong_subcommand(args.at(1), "XGROUP")
 }
 
 /// Notes a change to a group, which those who watch or cache the stream are not told of.
@@ -139,8 +138,7 @@ fn group<'a>(db: &'a mut Db<'_>, args: Args<'_>) -> Result<&'a mut Group> {
 }
 
 pub(super) fn no_group(key: &[u8], name: &[u8]) -> Error {
-    let (key, name) = (String::from_utf8_lossy(key), String::from_utf8_lossy(name));
-    Error::said(format!("NOGROUP No such consumer group '{name}' for key name '{key}'"))
+    Error::quoting("NOGROUP No such consumer group '{}' for key name '{}'", &[name, key])
 }
 
 command! {

@@ -105,12 +105,7 @@ fn stream(call: &mut Call<'_>) -> Result {
 
 /// Reads `FULL` and how many of each kind it is to show.
 fn full_count(args: Args<'_>) -> Result<Option<usize>> {
-    let wrong = || {
-        let sub = String::from_utf8_lossy(args.at(1));
-        Error::said(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{sub}'. Try XINFO HELP."
-        ))
-    };
+    let wrong = || Error::wrong_subcommand(args.at(1), "XINFO");
     match args.len() {
         3 => return Ok(None),
         4 | 6 if args.is(3, "FULL") => {}

@@ -170,12 +170,8 @@ fn group_from(call: &mut Call<'_>, key: usize, request: &Request<'_>) -> Result<
             return Err(if resumed {
                 Error::Text("NOGROUP the consumer group this client was blocked on no longer exists")
             } else {
-                let quoted = String::from_utf8_lossy;
-                Error::said(format!(
-                    "NOGROUP No such key '{}' or consumer group '{}' in XREADGROUP with GROUP option",
-                    quoted(key),
-                    quoted(request.group)
-                ))
+                let text = "NOGROUP No such key '{}' or consumer group '{}' in XREADGROUP with GROUP option";
+                Error::quoting(text, &[key, request.group])
             });
         }
         found => drop(found?),

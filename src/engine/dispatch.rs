@@ -287,26 +287,31 @@ fn remember_keys(call: &mut Call<'_>, place: usize) {
     }
 }
 
+/// How much of a command's name, and of its arguments, is quoted that does not exist.
+const QUOTED: usize = 128;
+
 /// Says which command is unknown, with the beginning of its arguments.
 fn unknown(call: &Call<'_>) -> Error {
-    let quoted = |arg: &[u8], most: usize| -> String {
-        String::from_utf8_lossy(&arg[..arg.len().min(most)]).into_owned()
-    };
-    let mut beginning = String::new();
+    let mut beginning = Vec::new();
     for arg in call.args.iter().skip(1) {
-        if beginning.len() >= 128 {
+        if beginning.len() >= QUOTED {
             break;
         }
-        beginning.push_str(&format!("'{}' ", quoted(arg, 128 - beginning.len())));
+        let text = arg.iter().take(QUOTED - beginning.len()).take_while(|byte| **byte != 0);
+        beginning.push(b'\'');
+        beginning.extend(text);
+        beginning.extend_from_slice(b"' ");
     }
-    let name = quoted(call.args.at(0), 128);
-    Error::said(format!("ERR unknown command '{name}', with args beginning with: {beginning}"))
+    let name = call.args.at(0);
+    let name = &name[..name.len().min(QUOTED)];
+    Error::quoting("ERR unknown command '{}', with args beginning with: {}", &[name, &beginning])
 }
 
 fn unknown_subcommand(call: &Call<'_>) -> Error {
-    let sub = String::from_utf8_lossy(call.args.at(1)).chars().take(128).collect::<String>();
-    let container = String::from_utf8_lossy(call.args.at(0)).to_ascii_uppercase();
-    Error::said(format!("ERR unknown subcommand '{sub}'. Try {container} HELP."))
+    let sub = call.args.at(1);
+    let sub = &sub[..sub.len().min(QUOTED)];
+    let container = call.args.at(0).to_ascii_uppercase();
+    Error::quoting("ERR unknown subcommand '{}'. Try {} HELP.", &[sub, &container])
 }
 
 /// Leaves a reply out if CLIENT REPLY says so.

@@ -29,6 +29,26 @@ impl Error {
         Error::Said(text.into().into())
     }
 
+    /// Builds a refusal that quotes its input in the place of each `{}`, as C prints strings: whatever the bytes, up to
+    /// the first that is NUL.
+    pub fn quoting(text: &str, quoted: &[&[u8]]) -> Self {
+        let mut said = Vec::new();
+        let mut quoted = quoted.iter();
+        for (i, part) in text.split("{}").enumerate() {
+            if i > 0 {
+                said.extend(quoted.next().into_iter().copied().flatten().take_while(|byte| **byte != 0));
+            }
+            said.extend_from_slice(part.as_bytes());
+        }
+        Error::said(said)
+    }
+
+    /// Refuses a subcommand whose arguments are counted by the command itself.
+    pub fn wrong_subcommand(sub: &[u8], container: &str) -> Self {
+        let text = "ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.";
+        Error::quoting(text, &[sub, container.as_bytes()])
+    }
+
     /// Returns the bytes after the `-` of the reply: those of [`text`](Error::text), unless they quote what is no text.
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         match self {
@@ -64,5 +84,16 @@ impl Error {
     pub fn code(&self) -> Box<str> {
         let text = self.text();
         text.split(' ').next().unwrap_or_default().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_quoted_as_it_is() {
+        let error = Error::quoting("ERR '{}' in {}.", &[b"a\xff\x00b", b"{}"]);
+        assert_eq!(&*error.bytes(), b"ERR 'a\xff' in {}.");
     }
 }
