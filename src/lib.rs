@@ -35,9 +35,10 @@ mod scripting;
 pub mod spec;
 pub mod store;
 
-/// What knows sockets, files, clocks and JavaScript: one module a platform.
+/// What knows sockets, files, clocks and JavaScript: one module a platform, and what decides without knowing one.
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod host {
+    pub mod folder;
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub mod native;
     #[cfg(target_family = "wasm")]

@@ -17,6 +17,9 @@
 //! The *ring* is a browser's, in a database whose transactions fail and may be lost with the machine, and whose records
 //! may be damaged, which is to be told. A tab that was superseded writes nothing.
 //!
+//! The *folder* is a browser's files, on a disk that fails, fills up, tears what is written and loses what was not
+//! flushed, the names of files among that; tabs end within a write, and while they open it.
+//!
 //! `cargo test --test sim -- --seed files/8123` repeats one run and tells what happened last. `REDLET_LONG=1` runs ten
 //! thousand of each. A seed that has found something becomes a line of `seeds`, which are always run.
 
@@ -33,6 +36,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+
+use storage::folder::Folder;
+use storage::ring::Database;
+use storage::tab::{Run, Sweep};
 
 /// Something that goes on step by step.
 pub trait Simulation {
@@ -86,16 +93,30 @@ const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "ring",
-        begin: |seed| Box::new(storage::ring::Run::new(seed)),
+        begin: |seed| Box::new(Run::<Database>::new(seed)),
         steps: 150,
         seeds: 300,
         seeds_long: 10_000,
     },
     Subject {
         name: "ring-sweep",
-        begin: |seed| Box::new(storage::ring::Sweep::new(seed)),
+        begin: |seed| Box::new(Sweep::<Database>::new(seed)),
         steps: 160,
         seeds: 6,
+        seeds_long: 200,
+    },
+    Subject {
+        name: "folder",
+        begin: |seed| Box::new(Run::<Folder>::new(seed)),
+        steps: 150,
+        seeds: 300,
+        seeds_long: 10_000,
+    },
+    Subject {
+        name: "folder-sweep",
+        begin: |seed| Box::new(Sweep::<Folder>::new(seed)),
+        steps: 500,
+        seeds: 4,
         seeds_long: 200,
     },
 ];

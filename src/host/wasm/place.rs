@@ -7,20 +7,20 @@ use wasm_bindgen::JsValue;
 use web_sys::FileSystemDirectoryHandle;
 
 use super::indexeddb::{self, Watch};
-use super::opfs::Files;
+use crate::host::folder::Files;
 use crate::persist::layout::{Failure, Meta, Write};
 use crate::persist::ring::Segment;
 
 /// A database that is being read for the first time. Nobody else can write to it any more.
 pub enum Opening {
     IndexedDb(indexeddb::Opening),
-    Files(Files),
+    Files(Files<FileSystemDirectoryHandle>),
 }
 
 /// An open database.
 pub enum Database {
     IndexedDb(indexeddb::Database),
-    Files(Files),
+    Files(Files<FileSystemDirectoryHandle>),
 }
 
 impl Opening {

@@ -13,16 +13,7 @@ use std::time::Duration;
 use redlet::base::random::Random;
 use redlet::host::native::files::system::{Access, OpenFile, System, Work};
 
-/// How a crash treats what was not synced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Crash {
-    /// The process ends, the system does not: everything survives.
-    Killed,
-    /// The first changes survive, the last of them perhaps in part.
-    LosesTail,
-    /// Any of them survive.
-    Reorders,
-}
+use super::crash::{Change, Crash, Tear};
 
 /// A disk; clones are the same one.
 #[derive(Clone)]
@@ -101,25 +92,6 @@ impl File {
                 // Sizes are not among the pages.
                 Change::Size(_) => change.apply(&mut self.kept),
             }
-        }
-    }
-}
-
-#[derive(Clone)]
-enum Change {
-    Bytes(usize, Vec<u8>),
-    Size(usize),
-}
-
-impl Change {
-    fn apply(&self, content: &mut Vec<u8>) {
-        match self {
-            Self::Bytes(at, bytes) => {
-                // What lies between was never written.
-                content.resize(content.len().max(at + bytes.len()), 0);
-                content[*at..at + bytes.len()].copy_from_slice(bytes);
-            }
-            Self::Size(size) => content.resize(*size, 0),
         }
     }
 }
@@ -294,7 +266,7 @@ impl Inner {
         for i in 0..self.files.len() {
             let changes = std::mem::take(&mut self.files[i].unsynced);
             let mut content = std::mem::take(&mut self.files[i].kept);
-            for change in self.survivors(crash, changes) {
+            for change in crash.survivors(changes, &mut self.random) {
                 change.apply(&mut content);
             }
             let file = &mut self.files[i];
@@ -302,30 +274,13 @@ impl Inner {
             (file.synced, file.kept, file.content) = (content.len(), content.clone(), content);
         }
         let moves = std::mem::take(&mut self.moves);
-        for change in self.survivors(crash, moves) {
+        for change in crash.survivors(moves, &mut self.random) {
             self.kept_names.apply(&change);
         }
         let names = &mut self.kept_names;
         let (files, folders) = (&mut names.files, &names.folders);
         files.retain(|path, _| path.parent().is_some_and(|folder| folders.contains(folder)));
         self.names = self.kept_names.clone();
-    }
-
-    fn survivors<C: Tear>(&mut self, crash: Crash, mut changes: Vec<C>) -> Vec<C> {
-        match crash {
-            Crash::Killed => {}
-            Crash::LosesTail => {
-                changes.truncate(self.random.below(changes.len() as u64 + 1) as usize);
-                if let Some(last) = changes.last_mut() {
-                    last.tear(&mut self.random);
-                }
-            }
-            Crash::Reorders => changes.retain_mut(|change| {
-                change.tear(&mut self.random);
-                self.random.below(2) == 0
-            }),
-        }
-        changes
     }
 
     fn has_ended(&self) -> bool {
@@ -388,21 +343,6 @@ impl Inner {
 
     fn find(&self, path: &Path) -> io::Result<usize> {
         self.names.files.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
-    }
-}
-
-/// What may survive in part.
-trait Tear {
-    fn tear(&mut self, random: &mut Random);
-}
-
-impl Tear for Change {
-    fn tear(&mut self, random: &mut Random) {
-        if let Self::Bytes(_, bytes) = self
-            && random.below(2) == 0
-        {
-            bytes.truncate(random.below(bytes.len() as u64 + 1) as usize);
-        }
     }
 }
 

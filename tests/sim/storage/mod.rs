@@ -3,11 +3,14 @@
 //! An oracle runs what is logged, unit by unit. Whatever a crash leaves must be the state after one of the units, and
 //! not before the last one that was promised.
 
+mod crash;
 #[cfg(feature = "server")]
 mod disk;
+pub mod folder;
 #[cfg(feature = "server")]
 pub mod native;
 pub mod ring;
+pub mod tab;
 
 use redlet::base::random::Random;
 use redlet::base::time::Time;

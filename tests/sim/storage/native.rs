@@ -14,7 +14,8 @@ use redlet::host::native::log::Log;
 use redlet::resp::SessionId;
 use redlet::store::{Purpose, Store};
 
-use super::disk::{Crash, Disk};
+use super::crash::Crash;
+use super::disk::Disk;
 use super::{History, configure, draw, sent, told};
 use crate::Simulation;
 use crate::support::engine::{BEGINNING, digest};
