@@ -17,6 +17,11 @@ use crate::persist::ring::{Ring, Segment};
 /// A chunk of a snapshot is written when it is as large, or when the host's slice of time is over.
 const CHUNK_BYTES: usize = 64 * 1024;
 const STEP_BYTES: usize = 8 * 1024;
+/// What is logged is stored in pieces of about this size, as long as no slice of time: checksum, copy and crossing to
+/// JavaScript are a millisecond or two. A call and what it logs are in one piece, however long.
+const PIECE_BYTES: u64 = 256 * 1024;
+/// A piece takes no more than one of so many parts of the ring.
+const PIECES_LEAST: u64 = 8;
 /// With `appendfsync no`, the log is stored when nothing was logged for as long, and at the latest after so long.
 const IDLE_SECONDS: u64 = 1;
 const LATEST_SECONDS: u64 = 30;
@@ -77,10 +82,37 @@ struct Writing {
     bytes: u64,
     first_seq: u64,
     /// Logged before the snapshot began and not stored, because the ring was full; the snapshot has it.
-    covered: Vec<u8>,
+    covered: Pieces,
     complete: bool,
     /// Data has come since that no log tells of: this is not the snapshot that the log goes on from.
     outdated: bool,
+}
+
+/// Log in pieces, each of whole units: what is missing behind a piece makes none of it a half.
+#[derive(Default)]
+struct Pieces {
+    pieces: Vec<Vec<u8>>,
+    bytes: u64,
+    /// The first one is on its way, and not to grow.
+    is_under_way: bool,
+}
+
+impl Pieces {
+    /// Adds units; the last piece grows with them up to about so many bytes.
+    fn push(&mut self, units: &[u8], most: u64) {
+        self.bytes += units.len() as u64;
+        let may_grow = self.pieces.len() > usize::from(self.is_under_way);
+        match self.pieces.last_mut().filter(|last| may_grow && (last.len() as u64) < most) {
+            Some(last) => last.extend_from_slice(units),
+            None if units.is_empty() => {}
+            None => self.pieces.push(units.to_vec()),
+        }
+    }
+
+    fn drop_first(&mut self) {
+        self.is_under_way = false;
+        self.bytes -= self.pieces.remove(0).len() as u64;
+    }
 }
 
 /// Decides what to write, and tells those who wait for it, each a `W`.
@@ -90,7 +122,7 @@ pub struct Keeper<W> {
     /// The least that the ring may hold; a larger snapshot lets it hold as much as the snapshot.
     ring_bytes: u64,
     /// What was taken from the engine's log and is not stored.
-    pending: Vec<u8>,
+    pending: Pieces,
     /// How many bytes were logged, up to where they are stored, and up to where they are on the disk.
     logged: u64,
     stored: u64,
@@ -133,7 +165,7 @@ impl<W> Keeper<W> {
             meta,
             ring,
             ring_bytes,
-            pending: Vec::new(),
+            pending: Pieces::default(),
             logged: 0,
             stored: 0,
             safe: 0,
@@ -162,6 +194,9 @@ impl<W> Keeper<W> {
 
     /// Takes note that the engine's log has grown. Returns whether the change may not be acknowledged yet.
     pub fn logged(&mut self, store: &mut Store, now: Time) -> bool {
+        if store.log().len() as u64 >= self.piece_bytes() {
+            self.take_log(store);
+        }
         self.show(store);
         self.last_logged = now;
         self.first_unstored.get_or_insert(now);
@@ -323,7 +358,8 @@ impl<W> Keeper<W> {
         };
         let begins = may_begin && !store.is_inside_a_unit() && self.wants_snapshot(store);
         let log = (due && turn || begins && !self.held).then(|| self.store_log(store, now)).flatten();
-        if begins {
+        // What is left to be stored would be in the snapshot, and in the log that goes on from it too.
+        if begins && (log.is_none() || self.pending.pieces.len() == 1) {
             self.begin_snapshot(log.is_none(), store, now);
         }
         self.stored_last = log.is_some();
@@ -349,7 +385,9 @@ impl<W> Keeper<W> {
     fn succeeded(&mut self, purport: Purport, store: &mut Store, now: Time) {
         match purport {
             Purport::Log { up_to, bytes, strict } => {
-                self.pending.drain(..bytes as usize);
+                if bytes > 0 {
+                    self.pending.drop_first();
+                }
                 self.now_stored(up_to, strict);
                 self.unmeasured += bytes;
                 if self.unmeasured >= MEASURE_BYTES {
@@ -370,7 +408,9 @@ impl<W> Keeper<W> {
             Purport::Log { bytes, .. } => {
                 if bytes > 0 {
                     self.ring.pop();
+                    self.pending.is_under_way = false;
                 }
+                self.last_store = now;
                 if !self.failing {
                     self.news.push(News::Failing(failure.describe()));
                 }
@@ -402,7 +442,7 @@ impl<W> Keeper<W> {
     // The log ---------------------------------------------------------------------------------------------------
 
     fn unstored(&self, store: &Store) -> u64 {
-        self.pending.len() as u64 + store.log().len() as u64
+        self.pending.bytes + store.log().len() as u64
     }
 
     /// Returns when the log is to be stored; none if there is nothing to store.
@@ -427,7 +467,7 @@ impl<W> Keeper<W> {
 
     /// Returns whether what is logged has to wait for a snapshot, since it goes on from it.
     fn is_held(&self) -> bool {
-        self.held || self.writing.as_ref().is_some_and(|writing| !writing.covered.is_empty())
+        self.held || self.writing.as_ref().is_some_and(|writing| !writing.covered.pieces.is_empty())
     }
 
     /// Returns whether what is logged can't be stored before a snapshot is.
@@ -436,31 +476,42 @@ impl<W> Keeper<W> {
         self.is_held() || unstored > 0 && !self.ring.has_room(unstored)
     }
 
-    /// Takes all that is logged into one segment, if there is room for it.
+    /// Takes what is logged into a segment, or its first piece, if there is room for all of it.
     fn store_log(&mut self, store: &mut Store, now: Time) -> Option<Job> {
-        self.hurried = false;
-        let strict = policy(store) == AppendFsync::Always || !self.waiters.is_empty() || self.closing;
         self.take_log(store);
-        let bytes = self.pending.len() as u64;
-        let room = self.ring.has_room(bytes) || self.closing && self.ring.has_slot();
+        self.first_unstored = None;
+        let strict = policy(store) == AppendFsync::Always || !self.waiters.is_empty() || self.closing;
+        let first = self.pending.pieces.first();
+        let bytes = first.map_or(0, |piece| piece.len() as u64);
+        let (hurried, unstored) = (std::mem::take(&mut self.hurried), self.pending.bytes);
+        let room = self.ring.has_room(unstored) || self.closing && self.ring.has_slot();
         if self.is_held() || bytes > 0 && !room || bytes == 0 && !(strict && self.safe < self.logged) {
             return None;
         }
-        self.last_store = now;
-        let mut write = Write::new(strict);
-        if bytes > 0 {
-            let seq = self.ring.push(bytes);
-            let segment = Segment::new(seq, self.pending.clone());
-            write = write.and(Change::Segment { slot: self.ring.slot(seq), segment });
+        if bytes == unstored {
+            self.last_store = now;
+        } else {
+            self.hurried = hurried;
         }
-        Some(Job::Write(write, Purport::Log { up_to: self.logged, bytes, strict }))
+        let mut write = Write::new(strict);
+        if let Some(piece) = first {
+            let seq = self.ring.push(bytes);
+            let segment = Segment::new(seq, piece.clone());
+            write = write.and(Change::Segment { slot: self.ring.slot(seq), segment });
+            self.pending.is_under_way = true;
+        }
+        let up_to = self.logged - (unstored - bytes);
+        Some(Job::Write(write, Purport::Log { up_to, bytes, strict }))
     }
 
     fn take_log(&mut self, store: &mut Store) {
         self.logged += store.log().len() as u64;
-        self.pending.extend_from_slice(store.log());
+        self.pending.push(store.log(), self.piece_bytes());
         store.clear_log();
-        self.first_unstored = None;
+    }
+
+    fn piece_bytes(&self) -> u64 {
+        PIECE_BYTES.min(self.ring_bytes / PIECES_LEAST)
     }
 
     fn now_stored(&mut self, up_to: u64, strict: bool) {
@@ -527,7 +578,7 @@ impl<W> Keeper<W> {
         if full {
             self.take_log(store);
         }
-        let covered = if full { std::mem::take(&mut self.pending) } else { Vec::new() };
+        let covered = if full { std::mem::take(&mut self.pending) } else { Pieces::default() };
         store.begin_snapshot(self.snapshot_wanted.take().unwrap_or(Purpose::Base), now);
         if store.engine().shared().persistence.log_enabled {
             // Reading begins here, in the first database: the log says anew which one is meant.
@@ -571,12 +622,13 @@ impl<W> Keeper<W> {
         self.ring.set_capacity(self.ring_bytes.max(writing.bytes));
         self.cleaning = Some((0..old + 1, slots));
         store.snapshot_done(Ok(()), now);
-        self.now_stored(self.stored + writing.covered.len() as u64, true);
+        self.now_stored(self.stored + writing.covered.bytes, true);
     }
 
     fn give_up_snapshot(&mut self, why: &str, store: &mut Store, now: Time) {
         let Some(writing) = self.writing.take() else { return };
-        self.pending.splice(..0, writing.covered);
+        self.pending.bytes += writing.covered.bytes;
+        self.pending.pieces.splice(..0, writing.covered.pieces);
         self.not_before = now.plus_seconds(RETRY_SECONDS);
         self.room = None;
         store.snapshot_done(Err(why.into()), now);

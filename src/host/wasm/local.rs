@@ -348,8 +348,8 @@ impl Local {
         if let Some(keeper) = &mut self.keeper
             && self.store.log().len() > self.log_seen
         {
-            self.log_seen = self.store.log().len();
             attention |= if keeper.logged(&mut self.store, now) { Cells::UNSTORED } else { 0 };
+            self.log_seen = self.store.log().len();
         }
         self.cells.set(Cells::ATTENTION, attention);
         self.cells.point(&self.reply)

@@ -80,7 +80,6 @@ impl History {
     }
 
     /// Returns the last unit that is whole in so many bytes.
-    #[cfg(feature = "server")]
     pub fn unit_at(&self, bytes: u64) -> usize {
         self.units.partition_point(|unit| unit.end <= bytes).max(1) - 1
     }

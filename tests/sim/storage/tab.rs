@@ -517,6 +517,8 @@ impl Process {
             // The reply waits.
             self.keeper.await_safety(&self.store, self.history.last());
         }
+        // The keeper may have taken it.
+        self.seen = self.store.log().len();
         Ok(())
     }
 
@@ -528,8 +530,8 @@ impl Process {
         match self.under_way.take() {
             Some((write, purport, unit)) => {
                 let Some(result) = place.write(write, self.epoch, random) else { return Ok(()) };
-                if let (Ok(()), Purport::Log { .. }) = (&result, purport) {
-                    self.stored = unit;
+                if let (Ok(()), Purport::Log { up_to, .. }) = (&result, purport) {
+                    self.stored = unit.min(self.history.unit_at(up_to));
                 }
                 self.keeper.done(purport, result, &mut self.store, now);
             }
