@@ -2,6 +2,7 @@
 //! memory notice of one that is written while they change everything.
 
 mod keys;
+mod large;
 mod pressure;
 
 use std::fs;
@@ -28,7 +29,7 @@ struct Amount {
     saves: u64,
 }
 
-/// Prints a table for each of the two questions.
+/// Prints a table for each of the questions.
 pub fn compare(options: &Options) -> Result<()> {
     build()?;
     let amount = match options.flag {
@@ -41,7 +42,10 @@ pub fn compare(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let result = speed(&amount, &folder).and_then(|()| {
         println!();
-        under_load(&amount, &folder)
+        under_load(&amount, &folder)?;
+        println!();
+        let servers = [start(0, &folder, "c.rdb")?, start(1, &folder, "d.rdb")?];
+        large::compare(&servers, amount.keys / 5)
     });
     fs::remove_dir_all(&folder)?;
     result
