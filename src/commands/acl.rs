@@ -331,31 +331,28 @@ command! {
 fn dry_run(call: &mut Call<'_>) -> Result {
     let (name, args) = (call.args.at(2), call.args.from(3));
     let (acl, table) = (&call.shared.acl, &call.shared.table);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let no_user = || Error::said(format!("ERR User '{}' not found", text(name)));
+    let no_user = || Error::quoting("ERR User '{}' not found", &[name]);
     let user = acl.user(acl.find(name).ok_or_else(no_user)?);
-    let no_command = || Error::said(format!("ERR Command '{}' not found", text(args.at(0))));
+    let no_command = || Error::quoting("ERR Command '{}' not found", &[args.at(0)]);
     let place = table.find(args).ok_or_else(no_command)?;
     let spec = &table.at(place).command.spec;
     if !spec.shape.admits(args.len()) {
         return Err(Error::WrongArity(spec.name));
     }
-    let refusal = match user.check(table, place, args) {
+    let (text, quoted) = match user.check(table, place, args) {
         Ok(()) => {
             call.reply.ok();
             return Ok(());
         }
         Err(Denied::Command) => {
-            format!("This user has no permissions to run the '{}' command", spec.spelled())
+            let text = format!("This user has no permissions to run the '{}' command", spec.spelled());
+            call.reply.bulk(text.as_bytes());
+            return Ok(());
         }
-        Err(Denied::Key(at)) => {
-            format!("This user has no permissions to access the '{}' key", text(args.at(at)))
-        }
-        Err(Denied::Channel(at)) => {
-            format!("This user has no permissions to access the '{}' channel", text(args.at(at)))
-        }
+        Err(Denied::Key(at)) => ("This user has no permissions to access the '{}' key", args.at(at)),
+        Err(Denied::Channel(at)) => ("This user has no permissions to access the '{}' channel", args.at(at)),
     };
-    call.reply.bulk(refusal.as_bytes());
+    call.reply.bulk(&Error::quoting(text, &[quoted]).bytes());
     Ok(())
 }
 

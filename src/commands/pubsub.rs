@@ -5,7 +5,7 @@ use crate::base::glob::{self, Case};
 use crate::command;
 use crate::engine::pubsub::Way;
 use crate::engine::{Call, Family};
-use crate::resp::Result;
+use crate::resp::{Error, Result};
 use crate::spec::Categories;
 
 use super::command::help;
@@ -314,6 +314,9 @@ fn shard_channels(call: &mut Call<'_>) -> Result {
 }
 
 fn list(call: &mut Call<'_>, way: Way) -> Result {
+    if call.args.len() > 3 {
+        return Err(Error::wrong_subcommand(call.args.at(1), "PUBSUB"));
+    }
     let pattern = call.args.get(2);
     let mark = call.reply.mark();
     let mut count = 0;

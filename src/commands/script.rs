@@ -1,7 +1,7 @@
 //! Scripts: commands that clients put together.
 
 use crate::command;
-use crate::engine::interpreter::{Interpreter, Script, Source};
+use crate::engine::interpreter::{Interpreter, NO_SCRIPT, Script, Source};
 use crate::engine::{Call, Family, Request};
 use crate::resp::{Args, Error, Result};
 use crate::spec::Categories;
@@ -25,6 +25,9 @@ pub const SCRIPT_FAMILY: Family = Family {
         &SCRIPT_LOAD,
     ],
 };
+
+/// The letters of a SHA-1.
+const DIGEST: usize = 40;
 
 /// Lets the interpreter work on a call; an error where the build has none.
 pub(super) fn with_interpreter<R>(
@@ -67,14 +70,32 @@ pub(super) fn run<'a>(call: &mut Call<'a>, source: Source<'a>, read_only: bool) 
         call.show();
     }
     let is_function = matches!(source, Source::Function(_));
-    let (keys, args) = keys_and_args(call.args).map_err(|error| match error {
-        Error::NotInteger if is_function => Error::Text("ERR Bad number of keys provided"),
-        error => error,
-    })?;
+    if matches!(source, Source::Digest(digest) if digest.len() != DIGEST) {
+        return Err(NO_SCRIPT);
+    }
+    let (keys, args) = match keys_and_args(call.args) {
+        Ok(parts) => parts,
+        Err(error) => return Err(refusal(call, source, error)),
+    };
     let script = Script { source, keys, args, read_only };
     match is_function {
         true => with_libraries(call, |interpreter, call| interpreter.run(call, script)),
         false => with_interpreter(call, |interpreter, call| interpreter.run(call, script)),
+    }
+}
+
+/// Returns why a call has no number of keys. A function that is not there is missed first.
+fn refusal(call: &mut Call<'_>, source: Source<'_>, error: Error) -> Error {
+    let Source::Function(name) = source else { return error };
+    let known = with_libraries(call, |interpreter, _| {
+        let mut functions = interpreter.libraries().iter().flat_map(|library| &library.functions);
+        Ok(functions.any(|function| function.name.eq_ignore_ascii_case(name)))
+    });
+    match (known, error) {
+        (Err(error), _) => error,
+        (Ok(false), _) => Error::Text("ERR Function not found"),
+        (Ok(true), Error::NotInteger) => Error::Text("ERR Bad number of keys provided"),
+        (Ok(true), error) => error,
     }
 }
 

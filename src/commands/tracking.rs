@@ -31,7 +31,7 @@ fn tracking(call: &mut Call<'_>) -> Result {
         (_, true) => false,
         _ => return Err(Error::Syntax),
     };
-    let asked = parse(call)?;
+    let (asked, at_odds) = parse(call)?;
     if !on {
         if call.session.tracking.take().is_some() {
             call.shared.readers.disable(call.session.id);
@@ -39,14 +39,15 @@ fn tracking(call: &mut Call<'_>) -> Result {
         call.reply.ok();
         return Ok(());
     }
-    let wanted = merge(call.session.tracking.as_deref(), asked)?;
+    let wanted = merge(call.session.tracking.as_deref(), asked, at_odds)?;
     call.shared.readers.enable(call.session.id, &wanted);
     call.session.tracking = Some(Box::new(wanted));
     call.reply.ok();
     Ok(())
 }
 
-fn parse(call: &Call<'_>) -> Result<Tracking> {
+/// Returns what is asked for, and whether that is OPTIN and OPTOUT at once.
+fn parse(call: &Call<'_>) -> Result<(Tracking, bool)> {
     let mut asked = Tracking::default();
     let (mut opt_in, mut opt_out) = (false, false);
     let mut options = call.args.options(3);
@@ -76,16 +77,15 @@ fn parse(call: &Call<'_>) -> Result<Tracking> {
         }
     }
     asked.choice = match (opt_in, opt_out) {
-        (true, true) => return Err(Error::Text("ERR You can't specify both OPTIN mode and OPTOUT mode")),
-        (true, false) => Choice::OptIn { next: false },
+        (true, _) => Choice::OptIn { next: false },
         (false, true) => Choice::OptOut { next: false },
         (false, false) => Choice::All,
     };
-    Ok(asked)
+    Ok((asked, opt_in && opt_out))
 }
 
 /// Joins what is asked for with what the connection has already.
-fn merge(before: Option<&Tracking>, mut asked: Tracking) -> Result<Tracking> {
+fn merge(before: Option<&Tracking>, mut asked: Tracking, at_odds: bool) -> Result<Tracking> {
     if !asked.broadcast && !asked.prefixes.is_empty() {
         return Err(Error::Text("ERR PREFIX option requires BCAST mode to be enabled"));
     }
@@ -97,6 +97,9 @@ fn merge(before: Option<&Tracking>, mut asked: Tracking) -> Result<Tracking> {
     }
     if asked.broadcast && asked.choice != Choice::All {
         return Err(Error::Text("ERR OPTIN and OPTOUT are not compatible with BCAST"));
+    }
+    if at_odds {
+        return Err(Error::Text("ERR You can't specify both OPTIN mode and OPTOUT mode"));
     }
     let kind = std::mem::discriminant;
     if let Some(before) = before

@@ -46,6 +46,9 @@ pub struct LibraryFunction {
     pub flags: Vec<&'static str>,
 }
 
+/// What whoever names a script is told that is not there.
+pub const NO_SCRIPT: Error = Error::Text("NOSCRIPT No matching script. Please use EVAL.");
+
 /// A language for scripts, and what was loaded of it.
 pub trait Interpreter {
     /// Sets how many bytes scripts may take, and libraries of functions.

@@ -145,6 +145,10 @@ impl<'a> Lexer<'a> {
 
     fn error_near(&self, message: &str, token: Token) -> Refusal {
         let Refusal::Text(mut text) = self.error(message) else { return Refusal::Memory };
+        if token == Token::Char(0) {
+            // The reference implementation takes this one for no token at all.
+            return Refusal::Text(text);
+        }
         text.extend_from_slice(b" near '");
         match token {
             Token::Name(_) | Token::String(_) | Token::Number(_) => {

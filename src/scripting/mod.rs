@@ -9,7 +9,7 @@ use crate::base::bytes::Bytes;
 use crate::base::checksum::sha1_hex;
 use crate::base::number;
 use crate::engine::Call;
-use crate::engine::interpreter::{Busy, Interpreter, Library, Script, Source};
+use crate::engine::interpreter::{Busy, Interpreter, Library, NO_SCRIPT, Script, Source};
 use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, StrId, Value};
 use crate::resp::{Args, Error, Protocol, Result};
 use crate::spec;
@@ -93,9 +93,9 @@ impl Scripting {
             source => {
                 let at = match source {
                     Source::Code(code) => self.compiled(code)?,
-                    Source::Digest(digest) | Source::Function(digest) => self
-                        .find(digest)
-                        .map_err(|_| Error::Text("NOSCRIPT No matching script. Please use EVAL."))?,
+                    Source::Digest(digest) | Source::Function(digest) => {
+                        self.find(digest).map_err(|_| NO_SCRIPT)?
+                    }
                 };
                 (Bytes::from(&self.scripts[at].0[..]), false, self.scripts[at].1.flags)
             }
