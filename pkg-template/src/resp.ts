@@ -1,7 +1,8 @@
 import { RedisError } from "./errors.js";
 import type { Reply } from "./values.js";
 
-const decoder = new TextDecoder();
+/** Takes nothing away: by itself a decoder takes U+FEFF at the beginning for a mark of the encoding. */
+export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Up to this length, in bytes, ASCII is read faster here than by the decoder. */
 const SHORT = 32;
 

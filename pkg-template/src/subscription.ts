@@ -1,4 +1,4 @@
-import { Push } from "./resp.js";
+import { decoder, Push } from "./resp.js";
 import type { AnyReply, Core } from "./core.js";
 
 /** A message that was published. */
@@ -114,8 +114,6 @@ export class Subscription<S = string> implements AsyncIterableIterator<Message<S
     }
   }
 }
-
-const decoder = new TextDecoder();
 
 function text(part: unknown): string {
   return part instanceof Uint8Array ? decoder.decode(part) : String(part);

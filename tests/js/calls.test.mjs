@@ -13,7 +13,7 @@ test("a value comes back as the string that was set", async (t) => {
 
 test("strings of any length and any letters survive", (t) => {
   const db = RedletSync.openSync();
-  for (const text of ["", "é", "x".repeat(47) + "é", "日本語".repeat(1000), "\0\r\n", "😀".repeat(30)]) {
+  for (const text of ["", "é", "x".repeat(47) + "é", "日本語".repeat(1000), "\0\r\n", "😀".repeat(30), "\uFEFFa", "\uFEFF" + "x".repeat(64)]) {
     db.set("key", text);
     assert.equal(db.get("key"), text);
     db.set(text, "by name");
