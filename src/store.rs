@@ -208,7 +208,7 @@ impl Store {
 
     /// Returns the next thing that only the host can do. One snapshot is asked for at a time.
     pub fn request(&mut self) -> Option<(RequestId, Request)> {
-        if self.sync.is_none() {
+        if self.sync.is_none() && self.engine.shared().primary.wanted_snapshot().is_some() {
             self.step_sync();
         }
         loop {

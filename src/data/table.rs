@@ -313,10 +313,12 @@ impl<T: Keyed> Table<T> {
     }
 
     /// Returns which segment holds a position; none does in a table that never held anything.
+    #[inline(always)]
     fn segment_of(&self, tag: u32) -> Option<usize> {
         self.directory.get(self.slot_of(tag)).map(|&segment| segment as usize)
     }
 
+    #[inline(always)]
     fn slot_of(&self, tag: u32) -> usize {
         ((u64::from(tag) << self.depth) >> 32) as usize
     }
@@ -571,6 +573,7 @@ impl<T> Segment<T> {
     ///
     /// Positions are spread evenly, so the share of the range before `tag` is about the share of entries before it:
     /// with n of them the guess is off by 0.3 √n on average. A few steps in a cache line beat any cleverer search.
+    #[inline(always)]
     fn lower_bound(&self, tag: u32) -> usize {
         if self.len() > Self::LIMIT {
             // At the greatest depth there may be thousands, and not spread evenly at all.
@@ -587,7 +590,7 @@ impl<T> Segment<T> {
     }
 
     /// Returns about the index of the first entry at this position or a later one.
-    #[inline]
+    #[inline(always)]
     fn guess(&self, tag: u32) -> usize {
         let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
         ((share * self.len() as u64) >> 32) as usize

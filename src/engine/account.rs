@@ -27,7 +27,7 @@ impl Call<'_> {
 
 impl Shared {
     /// Counts how long a call took that has been answered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count_duration(
         &mut self,
         session: &Session,

@@ -144,13 +144,18 @@ impl Engine {
         if self.shared.busy.is_some() {
             return;
         }
-        self.shared.readers.shrink(self.shared.config.tracking_table_max_keys.get() as usize);
-        self.send_invalidations();
+        if !self.shared.readers.is_empty() {
+            self.shared.readers.shrink(self.shared.config.tracking_table_max_keys.get() as usize);
+            self.send_invalidations();
+        }
         self.shared.out_of_memory = false;
+        if self.shared.excess() == 0 {
+            return;
+        }
         let left_to_primary = self.shared.following.is_some() && self.shared.config.replica_ignore_maxmemory;
         // What is being loaded is there first, then it may be too much.
         let loading = self.shared.persistence.loading.is_some();
-        if self.shared.excess() == 0 || self.shared.is_paused(now) || left_to_primary || loading {
+        if self.shared.is_paused(now) || left_to_primary || loading {
             return;
         }
         // Room that clients do not need goes before keys do, and so do clients that take more than their share.

@@ -187,7 +187,7 @@ impl Clients {
         self.places.remove(at).1
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, id: SessionId) -> Option<usize> {
         self.places.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
@@ -260,6 +260,7 @@ impl Clients {
         !self.ready.is_empty()
     }
 
+    #[inline(always)]
     pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {
         let client = self.ready.pop().and_then(|id| self.get_mut(id))?;
         client.ready = false;

@@ -177,14 +177,14 @@ impl Table {
 }
 
 /// Compares names but for the case of letters; most clients send the letters as they are here.
-#[inline]
+#[inline(always)]
 fn is_name(name: &[u8], sent: &[u8]) -> bool {
     let same = |(a, b): (&u8, &u8)| a == b || a.eq_ignore_ascii_case(b);
     name.len() == sent.len() && name.iter().zip(sent).all(same)
 }
 
 /// Mixes the length and the first eight bytes, letters in one case.
-#[inline]
+#[inline(always)]
 fn slot_of(name: &[u8]) -> usize {
     let first = name.iter().take(8);
     let word = first.fold(name.len() as u64, |word, byte| word << 8 ^ u64::from(byte & !0x20));
