@@ -430,6 +430,7 @@ pub struct Occupied<'a, T> {
 
 impl<'a, T: Keyed> Occupied<'a, T> {
     /// Changes the entry, its deadline too, but not its key.
+    #[inline(always)]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         let segment = &mut self.table.segments[self.segment];
         let item = &mut segment.items[self.index];

@@ -157,10 +157,14 @@ impl Persistence {
     }
 
     /// Returns why writes are refused, if they are: storage fails, and the configuration says not to go on.
+    #[inline(always)]
     pub fn refuses_writes(&self, config: &Config) -> Option<Error> {
-        if !config.stop_writes_on_bgsave_error {
-            return None;
-        }
+        let fails = self.last_save_failed || self.log_failed;
+        if fails && config.stop_writes_on_bgsave_error { self.refusal(config) } else { None }
+    }
+
+    #[cold]
+    fn refusal(&self, config: &Config) -> Option<Error> {
         if self.last_save_failed && !config.save.is_empty() {
             return Some(Error::Text(
                 "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \

@@ -120,6 +120,7 @@ impl Local {
 
     /// Runs the call at the start of the input; returns the length of its reply. A script is interrupted only if whoever
     /// calls can wait.
+    #[inline(always)]
     pub fn call(&mut self, session: u32, can_wait: bool, now: Time) -> u32 {
         self.begin();
         let id = self.sessions.id(session);

@@ -70,6 +70,7 @@ impl Input {
 
     /// Finds the arguments of the call that begins at a word; returns them with the word that the next call begins at.
     /// None if they do not lie inside the input.
+    #[inline(always)]
     pub fn call(&mut self, word: usize) -> Option<(&[u8], &[Span], usize)> {
         let argc = *self.words.get(word)? as usize;
         let lengths = self.words.get(word + 1..)?.get(..argc)?;
