@@ -128,7 +128,8 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
     let prefixes = session.tracking.iter().flat_map(|tracking| &tracking.prefixes);
     size_of::<Client>()
         + output
-        + session.input_bytes().max(session.announced)
+        // The room behind it depends on how its parts came in, and would make equal clients unequal.
+        + session.unread().max(session.announced)
         + waiting
         + listens
         // Each is also in the index of who hears of what.
