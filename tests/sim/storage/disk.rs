@@ -269,6 +269,10 @@ impl Inner {
             for change in crash.survivors(changes, &mut self.random) {
                 change.apply(&mut content);
             }
+            if crash == Crash::Killed {
+                // Whatever the disk has of it, the system has it all.
+                content = std::mem::take(&mut self.files[i].content);
+            }
             let file = &mut self.files[i];
             file.lost_from = None;
             (file.synced, file.kept, file.content) = (content.len(), content.clone(), content);
@@ -396,6 +400,18 @@ impl System for Disk {
         inner.operate()?;
         let inside = inner.names.files.keys().filter(|path| path.parent() == Some(folder));
         Ok(inside.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+    }
+
+    fn write_again(&self, path: &Path, from: u64) -> io::Result<()> {
+        let mut inner = self.inner();
+        inner.operate()?;
+        let file = inner.find(path)?;
+        let open = &mut inner.files[file];
+        let from = (from as usize).min(open.content.len());
+        let bytes = open.content[from..].to_vec();
+        open.lost_from = open.lost_from.filter(|lost| *lost < from);
+        open.unsynced.push(Change::Bytes(from, bytes));
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -298,7 +298,7 @@ impl Run {
                 process.saved = last;
             }
         }
-        let synced = result.is_ok() && !self.disk.has_ended() && !self.disk.has_holes();
+        let synced = result.is_ok() && !self.disk.has_ended();
         self.restart(synced)
     }
 
@@ -457,7 +457,7 @@ impl Process {
             (self.failures, self.healthy_since) = (disk.failures(), now);
         }
         let is_periodic = shared.config.appendfsync == AppendFsync::EverySecond;
-        if !shared.persistence.log_enabled || !is_periodic || disk.has_holes() {
+        if !shared.persistence.log_enabled || !is_periodic {
             return Ok(());
         }
         let (synced, last) = (self.history.unit_at(disk.log_reaches(true)), self.history.last());

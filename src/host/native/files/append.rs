@@ -46,7 +46,16 @@ enum Start {
 /// The file that is written to.
 struct Open {
     file: Box<dyn OpenFile>,
+    path: PathBuf,
     len: u64,
+    /// How much of it is on the disk for certain, and would be after the sync that is under way beside the loop.
+    on_disk: u64,
+    syncing: Option<u64>,
+    /// Why the last sync has failed.
+    failure: Option<io::Error>,
+    /// A system may have dropped what a failed sync was to write, and say nothing of it when asked again: that is to be
+    /// written anew.
+    has_gap: bool,
     /// What has not been written, because the disk was full or busy.
     unwritten: Vec<u8>,
     /// Since when, in terms of the system's uptime.
@@ -95,7 +104,7 @@ impl AppendLog {
 
     /// Writes to the end of the log. What can't be written is kept in memory and tried again.
     ///
-    /// Fails too as long as the last sync beside the loop has failed.
+    /// Fails too as long as the last sync has failed.
     pub fn append(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
         self.put(bytes, policy)?;
         self.last_sync()
@@ -104,7 +113,6 @@ impl AppendLog {
     fn put(&mut self, bytes: &[u8], policy: AppendFsync) -> io::Result<()> {
         let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
-        open.unsynced |= self.syncer.as_ref().is_some_and(Syncer::has_failed);
         let annotated;
         let bytes = if bytes.is_empty() || open.annotation.is_empty() {
             bytes
@@ -126,8 +134,15 @@ impl AppendLog {
         if policy == AppendFsync::Always { self.sync_now(now) } else { Ok(()) }
     }
 
-    fn last_sync(&self) -> io::Result<()> {
-        self.syncer.as_ref().map_or(Ok(()), Syncer::result)
+    /// Returns how the last sync went.
+    fn last_sync(&mut self) -> io::Result<()> {
+        let Some(open) = &mut self.file else { return Ok(()) };
+        if let Some(syncer) = self.syncer.as_ref().filter(|syncer| !syncer.is_busy())
+            && let Some(len) = open.syncing.take()
+        {
+            open.note_sync(len, syncer.take_failure().map_or(Ok(()), Err));
+        }
+        open.failure.as_ref().map(again).map_or(Ok(()), Err)
     }
 
     /// Has the next changes preceded by the second they were made in, unless the file tells it already.
@@ -142,10 +157,13 @@ impl AppendLog {
     /// Does what is due: a sync every second, and writes that had to wait.
     pub fn look_after(&mut self, policy: AppendFsync) -> io::Result<()> {
         self.put(&[], policy)?;
+        let failed = self.last_sync();
         let now = self.system.uptime();
         let Some(open) = &mut self.file else { return Ok(()) };
-        if policy != AppendFsync::EverySecond || !open.unsynced || now - open.synced < SECOND {
-            return self.last_sync();
+        open.close_gap(&*self.system)?;
+        let is_wanted = policy == AppendFsync::EverySecond || failed.is_err();
+        if !is_wanted || !open.unsynced || now - open.synced < SECOND {
+            return failed;
         }
         let syncer = match &mut self.syncer {
             Some(syncer) => syncer,
@@ -153,9 +171,9 @@ impl AppendLog {
         };
         if !syncer.is_busy() {
             syncer.sync(open.file.share()?);
-            (open.unsynced, open.synced) = (false, now);
+            (open.unsynced, open.synced, open.syncing) = (false, now, Some(open.len));
         }
-        self.last_sync()
+        failed
     }
 
     /// Returns how long `look_after` may be left waiting.
@@ -166,20 +184,22 @@ impl AppendLog {
 
     /// Brings everything to the disk.
     pub fn sync(&mut self) -> io::Result<()> {
+        // Of one that failed beside the loop, something is left to do.
+        let _ = self.last_sync();
         let Some(open) = &mut self.file else { return Ok(()) };
         open.write_rest()?;
+        open.close_gap(&*self.system)?;
         // A sync that is under way may have begun too early, and may fail.
-        open.unsynced |= self.syncer.as_ref().is_some_and(|syncer| syncer.is_busy() || syncer.has_failed());
+        open.unsynced |= self.syncer.as_ref().is_some_and(Syncer::is_busy);
         self.sync_now(self.system.uptime())
     }
 
     fn sync_now(&mut self, now: Duration) -> io::Result<()> {
         let Some(open) = self.file.as_mut().filter(|open| open.unsynced) else { return Ok(()) };
-        open.file.sync()?;
+        let result = open.file.sync();
+        open.note_sync(open.len, result.as_ref().map(|_| ()).map_err(again));
+        result?;
         (open.unsynced, open.synced) = (false, now);
-        if let Some(syncer) = &self.syncer {
-            syncer.forget_failure();
-        }
         Ok(())
     }
 
@@ -336,8 +356,9 @@ impl AppendLog {
     }
 
     fn open(&self, name: &str) -> io::Result<Open> {
-        let file = self.system.open(&self.folder.join(name), Access::Append)?;
-        Open::new(file, self.system.uptime())
+        let path = self.folder.join(name);
+        let file = self.system.open(&path, Access::Append)?;
+        Open::new(file, path, self.system.uptime())
     }
 
     /// Opens a file that has nothing in it, even if a run that broke off has left one of that name.
@@ -350,10 +371,15 @@ impl AppendLog {
 }
 
 impl Open {
-    fn new(file: Box<dyn OpenFile>, now: Duration) -> io::Result<Self> {
+    fn new(file: Box<dyn OpenFile>, path: PathBuf, now: Duration) -> io::Result<Self> {
         Ok(Self {
             len: file.size()?,
             file,
+            path,
+            on_disk: 0,
+            syncing: None,
+            failure: None,
+            has_gap: false,
             unwritten: vec![],
             unwritten_since: None,
             unsynced: false,
@@ -361,6 +387,23 @@ impl Open {
             annotation: vec![],
             told: None,
         })
+    }
+
+    /// Takes note of how a sync of its first `len` bytes went.
+    fn note_sync(&mut self, len: u64, result: io::Result<()>) {
+        match result {
+            Ok(()) if self.has_gap => {}
+            Ok(()) => (self.on_disk, self.failure) = (self.on_disk.max(len), None),
+            Err(error) => (self.has_gap, self.failure) = (true, Some(error)),
+        }
+    }
+
+    fn close_gap(&mut self, system: &dyn System) -> io::Result<()> {
+        if self.has_gap {
+            system.write_again(&self.path, self.on_disk)?;
+            (self.has_gap, self.unsynced) = (false, true);
+        }
+        Ok(())
     }
 
     fn put_off(&mut self, bytes: &[u8], now: Duration) {
@@ -464,31 +507,24 @@ impl Syncer {
     }
 
     fn sync(&self, file: Box<dyn OpenFile>) {
+        // Of a file that is not written any more.
+        drop(self.take_failure());
         self.state.busy.store(true, Ordering::Release);
         if self.files.send(file).is_err() {
             self.state.busy.store(false, Ordering::Release);
         }
     }
 
-    /// Returns whether the last sync has failed.
-    fn has_failed(&self) -> bool {
-        self.result().is_err()
+    /// Returns why the last sync has failed, once.
+    fn take_failure(&self) -> Option<io::Error> {
+        self.state.failure.lock().ok()?.take()
     }
+}
 
-    /// Returns how the last sync went.
-    fn result(&self) -> io::Result<()> {
-        let Ok(failure) = self.state.failure.lock() else { return Ok(()) };
-        let again = |error: &io::Error| match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => error.kind().into(),
-        };
-        failure.as_ref().map(again).map_or(Ok(()), Err)
-    }
-
-    /// Says that what could not be synced is synced by now.
-    fn forget_failure(&self) {
-        if let Ok(mut failure) = self.state.failure.lock() {
-            *failure = None;
-        }
+/// Returns an error that says the same.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
     }
 }

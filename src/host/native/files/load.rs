@@ -405,7 +405,11 @@ impl Files {
         self.log
             .warning(format_args!("!!! Warning: short read while loading the AOF file {}!!!", source.name));
         self.log.warning(format_args!("AOF loaded anyway because aof-load-truncated is enabled"));
-        let cut = self.system.open(path, Access::Append).and_then(|file| file.set_size(at));
+        // The log may go on in another file: without the sync, what is cut off may be there again.
+        let cut = self
+            .system
+            .open(path, Access::Append)
+            .and_then(|file| file.set_size(at).and_then(|()| file.sync()));
         cut.map_err(|error| unreadable(path, &error))?;
         Ok(at)
     }

@@ -1,7 +1,7 @@
 //! What keeping data needs of the system, so that a test can put a disk that fails in its place.
 
 use std::fs::{self, DirEntry, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,9 @@ pub trait System: Send + Sync {
 
     /// Returns the names of what is in a folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Writes anew what a file holds from a place on, so that its next sync brings that to the disk.
+    fn write_again(&self, path: &Path, from: u64) -> io::Result<()>;
 
     /// Gives a file another name, and takes that away from the one that had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -96,6 +99,22 @@ impl System for Native {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let name = |entry: DirEntry| entry.file_name().to_string_lossy().into_owned();
         fs::read_dir(folder)?.map(|entry| entry.map(name)).collect()
+    }
+
+    fn write_again(&self, path: &Path, from: u64) -> io::Result<()> {
+        let mut file = File::options().read(true).write(true).open(path)?;
+        let mut piece = vec![0; 64 * 1024];
+        let mut at = from;
+        loop {
+            file.seek(SeekFrom::Start(at))?;
+            let bytes = file.read(&mut piece)?;
+            if bytes == 0 {
+                return Ok(());
+            }
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(&piece[..bytes])?;
+            at += bytes as u64;
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
