@@ -44,12 +44,16 @@ async function open({ options, saveAt }) {
 for (const storage of ["indexeddb", "opfs"]) {
   test(`${storage}: with appendfsync always, ${ROUNDS} kills lose nothing that was acknowledged`, { timeout: 15_000 * ROUNDS }, async (t) => {
     const address = await serve(t);
+    let context;
+    // The browser goes first, then its profile.
+    t.after(() => context?.close());
     const profile = makeProfile(t);
     const draw = random(8123);
     const options = { storage, appendfsync: "always", ringBytes: 4096 };
     let acknowledged = 0;
     for (let round = 0; round <= ROUNDS; round++) {
-      const { context, page } = await start(profile, address);
+      let page;
+      ({ context, page } = await start(profile, address));
       let enough;
       const written = new Promise((resolve) => (enough = resolve));
       const target = draw(60);
@@ -61,13 +65,28 @@ for (const storage of ["indexeddb", "opfs"]) {
       });
       const place = storage === "opfs" ? await startSpeaking(page) : page;
       const found = await place.evaluate(open, { options, saveAt: draw(30) });
-      assert.ok(found >= acknowledged, `round ${round}: ${acknowledged} were acknowledged, ${found} are there`);
+      if (found < acknowledged) {
+        assert.fail(`round ${round}: ${acknowledged} were acknowledged, ${found} are there, of ${await place.evaluate(files)}`);
+      }
       place.evaluate(() => globalThis.write()).catch(failed(t));
       await written;
       await kill(profile, context);
     }
     t.diagnostic(`${acknowledged} transactions were acknowledged`);
   });
+}
+
+/** Tells the names of all files that the origin has, wherever they are. */
+async function files() {
+  const names = [];
+  const look = async (folder, path) => {
+    for await (const [name, handle] of folder) {
+      if (handle.kind === "directory") await look(handle, `${path}${name}/`);
+      else names.push(path + name);
+    }
+  };
+  await look(await navigator.storage.getDirectory(), "");
+  return names.join(" ");
 }
 
 /** Starts a worker whose `said` is the page's, and answers when that one does. */
@@ -88,13 +107,16 @@ async function startSpeaking(page) {
 
 test("with appendfsync everysec, kills lose nothing that a flush had reached, and nothing is torn", async (t) => {
   const address = await serve(t);
+  let context;
+  t.after(() => context?.close());
   const profile = makeProfile(t);
   const draw = random(17);
   let stored = 0;
   let times = [];
   let oldest = 0;
   for (let round = 0; round <= ROUNDS / 6; round++) {
-    const { context, page } = await start(profile, address);
+    let page;
+    ({ context, page } = await start(profile, address));
     let enough;
     const written = new Promise((resolve) => (enough = resolve));
     let flushes = 0;

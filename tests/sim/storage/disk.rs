@@ -64,6 +64,8 @@ struct File {
     synced: usize,
     /// From where on bytes are in memory alone and no sync writes them any more, since one has failed.
     lost_from: Option<usize>,
+    /// Something was lost so since the last good sync, so that later bytes may be on the disk without it.
+    has_gap: bool,
     /// The last sync fell between a write that was short and its rest.
     is_split: bool,
     /// The last write was a part of one, whose rest is to follow.
@@ -77,7 +79,7 @@ impl File {
         for change in self.unsynced.drain(..) {
             change.apply(&mut self.kept);
         }
-        self.is_split = self.is_short;
+        (self.is_split, self.has_gap) = (self.is_short, false);
         self.synced = self.lost_from.unwrap_or(self.content.len());
     }
 
@@ -88,7 +90,10 @@ impl File {
         }
         for change in self.unsynced.drain(..) {
             match change {
-                Change::Bytes(at, _) => self.lost_from = Some(self.lost_from.map_or(at, |lost| lost.min(at))),
+                Change::Bytes(at, _) => {
+                    self.lost_from = Some(self.lost_from.map_or(at, |lost| lost.min(at)));
+                    self.has_gap = true;
+                }
                 // Sizes are not among the pages.
                 Change::Size(_) => change.apply(&mut self.kept),
             }
@@ -152,10 +157,15 @@ impl Disk {
         self.inner().has_ended()
     }
 
-    /// Returns whether a failed sync has lost what is in memory still.
+    /// Returns whether a failed sync has lost what later bytes may survive.
     pub fn has_holes(&self) -> bool {
         let inner = self.inner();
-        inner.names.files.values().any(|file| inner.files[*file].lost_from.is_some())
+        inner
+            .names
+            .files
+            .values()
+            .map(|file| &inner.files[*file])
+            .any(|file| file.has_gap || file.lost_from.is_some())
     }
 
     pub fn operations(&self) -> u64 {
@@ -274,7 +284,7 @@ impl Inner {
                 content = std::mem::take(&mut self.files[i].content);
             }
             let file = &mut self.files[i];
-            file.lost_from = None;
+            (file.lost_from, file.has_gap) = (None, false);
             (file.synced, file.kept, file.content) = (content.len(), content.clone(), content);
         }
         let moves = std::mem::take(&mut self.moves);
