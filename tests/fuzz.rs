@@ -15,12 +15,10 @@ use redlet::spec::Spec;
 use redlet::store::Store;
 
 use support::engine::Host;
+use support::hostile::{KEYS, LEFT_OUT, filling};
 use support::words::to_resp;
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
-
-/// What ends the process, holds everybody up, takes the client's rights away, or does as much work as it is asked for.
-const LEFT_OUT: &[&str] = &["SHUTDOWN", "DEBUG", "CONFIG SET", "CLIENT PAUSE", "ACL"];
 
 /// Arguments at the edges of what is read.
 const HOSTILE: &[&[u8]] = &[
@@ -83,21 +81,6 @@ const HOSTILE: &[&[u8]] = &[
     b"STREAMS",
     b"KEYS",
     b"FIELDS",
-];
-
-/// Keys of every type, and one that does not exist.
-const KEYS: &[&str] = &["string", "number", "list", "set", "numbers", "hash", "sorted", "stream", "none"];
-
-const FILLING: &[&str] = &[
-    "SET string value",
-    "SET number 12",
-    "RPUSH list a 1 b",
-    "SADD set a b 1",
-    "SADD numbers 1 2 70000",
-    "HSET hash field value number 1",
-    "ZADD sorted 1 a 2.5 b inf c",
-    "XADD stream 1-1 field value",
-    "XGROUP CREATE stream group 0",
 ];
 
 fn rounds(few: usize) -> usize {
@@ -295,7 +278,7 @@ impl Victim {
         }
         let mut victim = Self { store: Store::new(config, 1) };
         victim.store.engine_mut().set_logging(true);
-        FILLING.iter().for_each(|call| drop(victim.call(&words(call))));
+        filling().iter().for_each(|call| drop(victim.call(call)));
         victim
     }
 
@@ -332,7 +315,7 @@ impl Victim {
     fn is_well(&mut self) {
         assert_eq!(self.call(&words("PING")), b"+PONG\r\n");
         self.call(&words("FLUSHALL"));
-        FILLING.iter().for_each(|call| drop(self.call(&words(call))));
+        filling().iter().for_each(|call| drop(self.call(call)));
     }
 }
 

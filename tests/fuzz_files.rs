@@ -17,12 +17,11 @@ use redlet::engine::{Config, Peer};
 use redlet::host::native::files::manifest::Manifest;
 use redlet::persist::layout::{Failure, Meta};
 use redlet::persist::ring::Segment;
-use redlet::store::restore::Restore;
 use redlet::store::{Damage, Purpose, Store};
 
 use support::connection::Connection;
-use support::damage;
 use support::server::Server;
+use support::{damage, hostile};
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
 /// Reading may take so much at once, and so many times as much as there is to read: what is compressed has at most 264
@@ -344,14 +343,7 @@ fn kept() -> (Vec<u8>, Vec<u8>) {
 /// Opens what is kept; returns what is told of it.
 fn open(meta: Meta, chunks: &[(Vec<u8>, u64)], segments: Vec<Segment>) -> Option<String> {
     let mut store = Store::new(Config::default(), 1);
-    let mut restore = Restore::begin(meta, &mut store, NOW);
-    while let Some((_, n)) = restore.wanted() {
-        restore.chunk(chunks.get(n as usize).cloned(), &mut store);
-    }
-    restore.begin_log(segments);
-    while restore.run_log(1_000, &mut store, NOW).is_some() {}
-    restore.end_log(&mut store, NOW);
-    let (_, warning) = restore.finish::<()>(1 << 20, &mut store, NOW);
+    let warning = hostile::open(&mut store, meta, chunks, segments, NOW);
     store.export_now(NOW);
     warning
 }

@@ -7,49 +7,16 @@ use redlet::persist::layout::Meta;
 use redlet::persist::ring::Segment;
 use redlet::resp::Reader;
 use redlet::store::Store;
-use redlet::store::restore::Restore;
+
+#[path = "../support/hostile.rs"]
+pub mod hostile;
+#[path = "../support/words.rs"]
+pub mod words;
+
+use hostile::filling;
+use words::to_resp;
 
 pub const NOW: Time = Time::from_seconds(1_700_000_000);
-
-/// Keys of every type and encoding, and one that does not exist.
-pub const KEYS: [&str; 12] = [
-    "string",
-    "number",
-    "list",
-    "large list",
-    "set",
-    "numbers",
-    "hash",
-    "large hash",
-    "sorted",
-    "large sorted",
-    "stream",
-    "none",
-];
-
-/// Returns the calls that make the keys.
-pub fn filling() -> Vec<Vec<Vec<u8>>> {
-    let many: Vec<String> = (0..300).map(|i| format!("{i}")).collect();
-    let mut calls: Vec<Vec<String>> = [
-        "SET string value",
-        "SET number 12",
-        "RPUSH list a 1 b",
-        "SADD set a b 1",
-        "SADD numbers 1 2 70000",
-        "HSET hash field value number 1",
-        "ZADD sorted 1 a 2.5 b inf c",
-        "XADD stream 1-1 field value",
-        "XADD stream 2-1 field value other 3",
-        "XGROUP CREATE stream group 0",
-        "XREADGROUP GROUP group consumer COUNT 1 STREAMS stream >",
-    ]
-    .map(|call| call.split(' ').map(String::from).collect())
-    .into();
-    for (name, key) in [("RPUSH", "large list"), ("HSET", "large hash"), ("ZADD", "large sorted")] {
-        calls.push([name.into(), key.into()].into_iter().chain(many.iter().cloned()).collect());
-    }
-    calls.into_iter().map(|call| call.into_iter().map(String::into_bytes).collect()).collect()
-}
 
 /// Returns a configuration for stores of which little is asked: values are short, and damage is not noticed at once.
 pub fn config() -> Config {
@@ -113,16 +80,6 @@ pub fn run_or_kill(store: &mut Store, args: &[Vec<u8>]) -> Vec<u8> {
     store.output(client).map(std::mem::take).unwrap_or_default()
 }
 
-pub fn to_resp(args: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = format!("*{}\r\n", args.len()).into_bytes();
-    for arg in args {
-        out.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
-    }
-    out
-}
-
 /// Reads the whole keyspace, in every way that data is written.
 pub fn look(store: &mut Store) {
     store.engine().keyspace().digest();
@@ -175,13 +132,6 @@ pub fn open(snapshot: &[u8], log: &[u8]) -> Store {
         .collect();
     let meta = Meta { generation: 1, chunks: chunks.len() as u64, first_seq: 1, ..Meta::default() };
     let mut store = Store::new(config(), 1);
-    let mut restore = Restore::begin(meta, &mut store, NOW);
-    while let Some((_, n)) = restore.wanted() {
-        restore.chunk(chunks.get(n as usize).cloned(), &mut store);
-    }
-    restore.begin_log(segments);
-    while restore.run_log(1_000, &mut store, NOW).is_some() {}
-    restore.end_log(&mut store, NOW);
-    restore.finish::<()>(1 << 20, &mut store, NOW);
+    hostile::open(&mut store, meta, &chunks, segments, NOW);
     store
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use redlet::engine::Peer;
-use redlet_fuzz::{KEYS, NOW, call_as_new, filled, filling, to_resp};
+use redlet_fuzz::hostile::{KEYS, filling};
+use redlet_fuzz::words::to_resp;
+use redlet_fuzz::{NOW, call_as_new, filled};
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).expect("a folder is named");

@@ -6,6 +6,7 @@
 pub mod connection;
 pub mod damage;
 pub mod engine;
+pub mod hostile;
 pub mod matching;
 pub mod play;
 pub mod printed;

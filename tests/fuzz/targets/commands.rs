@@ -4,10 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use redlet::commands;
-use redlet_fuzz::{KEYS, call_as_new, filled, look};
-
-/// What ends the process, holds everybody up, or does as much work as it is asked for.
-const LEFT_OUT: [&str; 5] = ["SHUTDOWN", "DEBUG", "CONFIG SET", "CLIENT PAUSE", "ACL"];
+use redlet_fuzz::hostile::{KEYS, LEFT_OUT};
+use redlet_fuzz::{call_as_new, filled, look};
 
 fuzz_target!(|input: &[u8]| {
     let mut store = filled();

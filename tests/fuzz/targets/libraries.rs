@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use redlet::store::Store;
-use redlet_fuzz::{run_or_kill, config};
+use redlet_fuzz::{config, run_or_kill};
 
 const READERS: [&str; 9] = [
     "return cjson.encode(cjson.decode(ARGV[1]))",
