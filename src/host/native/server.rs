@@ -59,6 +59,8 @@ pub struct Server {
     pub(super) buffered: Vec<SessionId>,
     /// Who had more to read than a turn allows.
     unfinished: Vec<SessionId>,
+    /// Listeners where clients may still wait: the system tells only of those who come later.
+    unaccepted: Vec<usize>,
     /// Whose input has ended: gone once they were sent what their last commands have said.
     pub(super) ended: Vec<SessionId>,
     signals: Option<Signals>,
@@ -104,6 +106,7 @@ impl Server {
             crowded: vec![],
             buffered: vec![],
             unfinished: vec![],
+            unaccepted: vec![],
             ended: vec![],
             signals: None,
             bell,
@@ -142,6 +145,9 @@ impl Server {
             for id in std::mem::take(&mut self.unfinished) {
                 self.read(id, true, now);
             }
+            for listener in std::mem::take(&mut self.unaccepted) {
+                self.accept(listener, now);
+            }
             let mut rang = false;
             for event in &events {
                 match event.token() {
@@ -174,7 +180,7 @@ impl Server {
         if !self.unfinished.is_empty() {
             longest = Some(Duration::ZERO);
         }
-        if !self.crowded.is_empty() || !self.buffered.is_empty() {
+        if !self.crowded.is_empty() || !self.buffered.is_empty() || !self.unaccepted.is_empty() {
             longest = longest.into_iter().chain([BETWEEN_LOOKS]).min();
         }
         let deadline = self.store.next_deadline().and_then(|deadline| self.clock.until(deadline));
@@ -242,15 +248,18 @@ impl Server {
 
     fn accept(&mut self, listener: usize, now: Time) {
         for _ in 0..ACCEPTS_A_TURN {
-            match self.listeners[listener].accept(&self.store.engine().shared().config) {
+            // It may have been closed since it was told of.
+            let Some(from) = self.listeners.get(listener) else { return };
+            match from.accept(&self.store.engine().shared().config) {
                 Ok((link, peer, foreign)) => self.admit(link, peer, foreign, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
                     self.log.warning(format_args!("Accepting client connection: {error}"));
-                    return;
+                    break;
                 }
             }
         }
+        self.unaccepted.push(listener);
     }
 
     /// Makes a session of a connection, or says why not and drops it.
