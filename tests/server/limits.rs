@@ -209,7 +209,7 @@ fn the_port_is_changed_while_running() {
     let folder = folder();
     let mut server = Server::start(folder.path(), &[]);
     let mut client = server.client();
-    let port = crate::process::free_port();
+    let port = crate::ports::free_port();
     client.call(&format!("CONFIG SET port {port}"), "+OK\r\n");
     server.port = port;
     server.client().call("PING", "+PONG\r\n");

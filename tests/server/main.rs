@@ -9,6 +9,8 @@ mod crash;
 mod files;
 mod limits;
 mod options;
+#[path = "../support/ports.rs"]
+mod ports;
 mod process;
 mod replication;
 mod tls;

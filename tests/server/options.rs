@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output};
 
-use crate::process::{REDLET, Server, folder, free_port, piped, run};
+use crate::ports::free_port;
+use crate::process::{REDLET, Server, folder, piped, run};
 
 #[test]
 fn wrong_options_are_refused_in_redis_words() {

@@ -14,7 +14,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tungstenite::Message;
 
-use crate::process::{REDLET, Server, folder, free_port, redis_cli};
+use crate::ports::free_port;
+use crate::process::{REDLET, Server, folder, redis_cli};
 
 /// Writes an authority, and certificates of a server and a client by it.
 fn write_certificates(folder: &Path) {

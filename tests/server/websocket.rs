@@ -11,7 +11,8 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::process::{Server, folder, free_port};
+use crate::ports::free_port;
+use crate::process::{Server, folder};
 
 type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 

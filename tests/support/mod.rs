@@ -9,6 +9,7 @@ pub mod engine;
 pub mod hostile;
 pub mod matching;
 pub mod play;
+pub mod ports;
 pub mod printed;
 pub mod record;
 pub mod reply_type;

@@ -109,6 +109,8 @@ impl Remote {
         // What was played last may have ended every connection, as CLIENT KILL does.
         self.control = self.server.connect();
         self.control.call(&["FLUSHALL"]);
+        self.control.call(&["SCRIPT", "FLUSH"]);
+        self.control.call(&["FUNCTION", "FLUSH"]);
         self.control.call(&["CONFIG", "RESETSTAT"]);
         while self.list().matches("addr=").count() > 2 {}
     }
