@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -30,13 +30,15 @@ export async function redis(t, dump, ...flags) {
   return { cli, file, digest: () => cli("DEBUG", "DIGEST") };
 }
 
-/** Asks the system for a port that nobody listens on. */
+/** Returns a port that nobody listens on, below those that systems give to clients: nobody who connects meanwhile gets it. */
 export async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  return port;
+  for (;;) {
+    const port = 30_000 + Math.floor(Math.random() * 2_000);
+    const socket = connect(port, "127.0.0.1");
+    const free = await once(socket, "connect").then(() => false, () => true);
+    socket.destroy();
+    if (free) return port;
+  }
 }
 
 /** Returns so many names with numbers. */

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { Redlet } from "../../target/npm/dist/scripting-inline.mjs";
+import { freePort } from "../js/redis.mjs";
 
 const SERVER = fileURLToPath(new URL("../../target/debug/redlet-server", import.meta.url));
 
@@ -106,14 +107,4 @@ function socketOf(db) {
   const nothing = () => stream;
   process.nextTick(() => stream.emit("connect"));
   return Object.assign(stream, { setNoDelay: nothing, setKeepAlive: nothing, setTimeout: nothing, ref: nothing, unref: nothing });
-}
-
-/** Asks the system for a port that nobody listens on. */
-async function freePort() {
-  const listener = net.createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address();
-  listener.close();
-  await once(listener, "close");
-  return port;
 }

@@ -24,11 +24,16 @@ struct Stage {
 }
 
 /// Tests that passed and failed. A stage that is not a list of tests counts as one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Tally {
     passed: u64,
     failed: u64,
+    /// What was said of those that failed, line by line.
+    failures: Vec<String>,
 }
+
+/// Lines about failures that are repeated at the end, of one stage.
+const REPEATED: usize = 100;
 
 const STAGES: &[Stage] = &[
     Stage { name: "setup", needs: &[], run: |_| one(setup::everything()) },
@@ -88,9 +93,10 @@ pub fn test(args: &[String]) -> Result<()> {
         let outcome = stage.carry_out(&options, &outcomes);
         outcomes.push(outcome);
     }
-    let total = summary(&outcomes);
-    println!("{} passed, {} failed", total.passed, total.failed);
-    if total.failed > 0 {
+    repeat_failures(&outcomes);
+    let (passed, failed) = summary(&outcomes);
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 {
         std::process::exit(1);
     }
     Ok(())
@@ -108,25 +114,25 @@ impl Stage {
         };
         let tally = result.unwrap_or_else(|error| {
             println!("{} failed: {error:#}", self.name);
-            Tally { passed: 0, failed: 1 }
+            Tally::of(0, 1)
         });
         Outcome { name: self.name, tally, took: start.elapsed() }
     }
 }
 
 fn one(result: Result<()>) -> Result<Tally> {
-    result.map(|()| Tally { passed: 1, failed: 0 })
+    result.map(|()| Tally::of(1, 0))
 }
 
 fn judged(host: Host, options: &Options) -> Result<Tally> {
-    conformance::stage(host, options.flag).map(|score| Tally { passed: score.passed, failed: score.failed })
+    conformance::stage(host, options.flag).map(|score| Tally::of(score.passed, score.failed))
 }
 
 /// Fuzzing guided by coverage takes a build of its own and time without end: it belongs to `--long`. What everybody runs
 /// are the tests that draw hostile input.
 fn fuzzed(options: &Options) -> Result<Tally> {
     let passed = if options.flag { fuzz::fuzz(&[])? } else { 0 };
-    Ok(Tally { passed, failed: 0 })
+    Ok(Tally::of(passed, 0))
 }
 
 fn clippy(args: &[&str]) -> Result<Tally> {
@@ -161,10 +167,17 @@ fn count_tests(command: &mut Command, options: &Options) -> Result<Tally> {
     eprintln!("$ {line}");
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context(line.clone())?;
     let mut tally = Tally::default();
+    let mut failing = false;
     for said in BufReader::new(child.stdout.take().expect("piped above")).split(b'\n') {
         let said = String::from_utf8_lossy(&said?).into_owned();
         println!("{said}");
-        tally.add(reported(&said));
+        let (passed, failed) = reported(&said);
+        tally.passed += passed;
+        tally.failed += failed;
+        failing = tells_failures(&said, failing);
+        if failing && tally.failures.len() < REPEATED {
+            tally.failures.push(said);
+        }
     }
     let status = child.wait()?;
     ensure!(tally != Tally::default(), "`{line}` ran no test: {status}");
@@ -176,34 +189,49 @@ fn count_tests(command: &mut Command, options: &Options) -> Result<Tally> {
 }
 
 impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.passed += other.passed;
-        self.failed += other.failed;
+    fn of(passed: u64, failed: u64) -> Self {
+        Self { passed, failed, failures: vec![] }
     }
 }
 
-/// Reads the closing lines of cargo's and Node's runners, and the plain `N passed, M failed` of our own.
-fn reported(line: &str) -> Tally {
+/// Says whether a line of cargo's or Node's runner is about failures; `before`, whether the line before it was.
+fn tells_failures(line: &str, before: bool) -> bool {
+    match line.trim() {
+        "failures:" => false,
+        "✖ failing tests:" => true,
+        line => before || line.starts_with("---- "),
+    }
+}
+
+/// Returns how many passed and failed, as the closing lines of cargo's and Node's runners say, and the plain `N passed,
+/// M failed` of our own.
+fn reported(line: &str) -> (u64, u64) {
     let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_end_matches([',', ';'])).collect();
     let number = |word: &str| word.parse().unwrap_or(0);
     match words[..] {
-        ["test", "result:", _, passed, "passed", failed, "failed", ..] => {
-            Tally { passed: number(passed), failed: number(failed) }
-        }
-        [passed, "passed", failed, "failed"] => Tally { passed: number(passed), failed: number(failed) },
-        ["ℹ", "pass", passed] => Tally { passed: number(passed), failed: 0 },
-        ["ℹ", "fail" | "cancelled", failed] => Tally { passed: 0, failed: number(failed) },
-        _ => Tally::default(),
+        ["test", "result:", _, passed, "passed", failed, "failed", ..] => (number(passed), number(failed)),
+        [passed, "passed", failed, "failed"] => (number(passed), number(failed)),
+        ["ℹ", "pass", passed] => (number(passed), 0),
+        ["ℹ", "fail" | "cancelled", failed] => (0, number(failed)),
+        _ => (0, 0),
     }
 }
 
-/// Prints a line a stage and returns the sum.
-fn summary(outcomes: &[Outcome]) -> Tally {
+/// Prints anew what the stages said of failures, which is far up by now.
+fn repeat_failures(outcomes: &[Outcome]) {
+    for Outcome { name, tally, .. } in outcomes.iter().filter(|outcome| !outcome.tally.failures.is_empty()) {
+        println!("\n== {name} failed");
+        tally.failures.iter().for_each(|line| println!("{line}"));
+    }
+}
+
+/// Prints a line a stage; returns how many passed and failed.
+fn summary(outcomes: &[Outcome]) -> (u64, u64) {
     println!("\n{:<16} {:>8} {:>8} {:>8}", "stage", "passed", "failed", "seconds");
-    let mut total = Tally::default();
+    let mut total = (0, 0);
     for Outcome { name, tally, took } in outcomes {
         println!("{name:<16} {:>8} {:>8} {:>8.1}", tally.passed, tally.failed, took.as_secs_f64());
-        total.add(*tally);
+        total = (total.0 + tally.passed, total.1 + tally.failed);
     }
     total
 }
@@ -214,12 +242,26 @@ mod tests {
 
     #[test]
     fn counts_what_runners_say() {
-        let both = |passed, failed| Tally { passed, failed };
-        assert_eq!(reported("test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured"), both(12, 3));
-        assert_eq!(reported("ℹ pass 7"), both(7, 0));
-        assert_eq!(reported("ℹ fail 2"), both(0, 2));
-        assert_eq!(reported("5 passed, 1 failed"), both(5, 1));
-        assert_eq!(reported("test resp::parse::tests::pass ... ok"), both(0, 0));
-        assert_eq!(reported("ℹ duration_ms 12"), both(0, 0));
+        assert_eq!(reported("test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured"), (12, 3));
+        assert_eq!(reported("ℹ pass 7"), (7, 0));
+        assert_eq!(reported("ℹ fail 2"), (0, 2));
+        assert_eq!(reported("5 passed, 1 failed"), (5, 1));
+        assert_eq!(reported("test resp::parse::tests::pass ... ok"), (0, 0));
+        assert_eq!(reported("ℹ duration_ms 12"), (0, 0));
+    }
+
+    #[test]
+    fn finds_what_runners_say_of_failures() {
+        let said =
+            ["failures:", "---- tcp::a ----", "  - a: OK", "", "---- tcp::b ----", "failures:", "    tcp::a"];
+        let mut failing = false;
+        let found: Vec<&str> = said
+            .into_iter()
+            .filter(|line| {
+                failing = tells_failures(line, failing);
+                failing
+            })
+            .collect();
+        assert_eq!(found, &said[1..5]);
     }
 }
