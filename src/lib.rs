@@ -41,6 +41,7 @@ pub mod host {
     pub mod folder;
     #[cfg(all(feature = "server", not(target_family = "wasm")))]
     pub mod native;
+    pub mod pool;
     #[cfg(target_family = "wasm")]
     pub mod wasm;
 }

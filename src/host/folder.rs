@@ -2,7 +2,7 @@
 //! browser's origin private file system.
 //!
 //! ```text
-//! meta           Meta, in two slots
+//! meta           Meta, in two slots; the rest are names in a pool of files
 //! snapshot-G     the chunks of generation G, a frame each
 //! log-N          segments of the log from number N on, a frame each, up to where the next such file begins
 //! aside-E-N      what the opening of epoch E found damaged at segment N, as it was
@@ -12,10 +12,12 @@
 //! nothing that counts is written over: the log grows at its end, a snapshot begins a new file of each kind, and `meta`
 //! then says that they count.
 //!
-//! What the folder is made of is a [`Folder`]'s affair, which may as well be one that fails.
+//! What the folder is made of is a [`Folder`]'s affair, which may as well be one that fails. `meta` is made by the first
+//! opening; all else lies in a [`Pool`] of files that were made before they were needed.
 
 use std::ops::RangeInclusive;
 
+use super::pool::{Named, Pool};
 use crate::persist::files::{self, HEAD, Head, SLOT};
 use crate::persist::layout::{Change, Failure, Meta, Write};
 use crate::persist::ring::Segment;
@@ -57,7 +59,7 @@ pub trait Handle {
 
 /// The files of a database.
 pub struct Files<F: Folder> {
-    folder: F,
+    pool: Pool<F>,
     record: File<F::Handle>,
     /// How many times the record was written.
     turn: u64,
@@ -66,7 +68,7 @@ pub struct Files<F: Folder> {
     /// The disk perhaps has another record than that.
     unsure: bool,
     /// The log in pieces, each with the number of its first segment.
-    logs: Vec<(u64, File<F::Handle>)>,
+    logs: Vec<(u64, File<Named<F::Handle>>)>,
     /// The number of the next segment.
     next_seq: u64,
     /// The last piece of the log does not end where that one begins.
@@ -75,23 +77,23 @@ pub struct Files<F: Folder> {
     ragged: bool,
     /// Where the log was cut off by an opening that then came to nothing.
     cut_at: Option<u64>,
-    /// The snapshots that there are.
-    generations: Vec<u64>,
     /// The snapshot that is being read or written, and up to where.
-    snapshot: Option<(File<F::Handle>, u64)>,
+    snapshot: Option<(File<Named<F::Handle>>, u64)>,
 }
 
 impl<F: Folder> Files<F> {
     /// Takes the files in a folder, or makes the first. What they hold is not changed before [`done`](Self::done).
     pub async fn open(folder: F) -> Result<Self, Failure> {
-        let record = File::open(&folder, META, true).await?;
-        let names = folder.names().await?;
+        let record = File::of(folder.open(META, true).await?)?;
+        let pool = Pool::open(folder, META).await?;
+        let names = pool.names();
         let mut logs = Vec::new();
         for first in numbers(&names, LOG) {
-            logs.push((first, File::open(&folder, &name(LOG, first), false).await?));
+            let file = pool.find(&name(LOG, first)).ok_or_else(gone)?;
+            logs.push((first, File::of(file)?));
         }
         // The first opening ever may have ended before anything counted.
-        let is_new = logs.len() + 1 >= names.len() && logs.iter().all(|(_, log)| log.end == 0);
+        let is_new = logs.len() >= names.len() && logs.iter().all(|(_, log)| log.end == 0);
         let (turn, mut meta) = match files::newest(&record.read(0, 2 * SLOT)?) {
             Some((turn, bytes)) => (turn, Meta::decode(&bytes)?),
             None if is_new => (0, Meta::default()),
@@ -99,23 +101,10 @@ impl<F: Folder> Files<F> {
         };
         meta.epoch += 1;
         let cut_at = numbers(&names, &aside(meta.epoch)).first().copied();
-        let (next_seq, generations) = (meta.first_seq, numbers(&names, SNAPSHOT));
+        let next_seq = meta.first_seq;
         let gap = logs.is_empty();
         let (unsure, ragged, snapshot) = (false, false, None);
-        Ok(Self {
-            folder,
-            record,
-            turn,
-            meta,
-            unsure,
-            logs,
-            next_seq,
-            gap,
-            ragged,
-            cut_at,
-            generations,
-            snapshot,
-        })
+        Ok(Self { pool, record, turn, meta, unsure, logs, next_seq, gap, ragged, cut_at, snapshot })
     }
 
     pub fn meta(&self) -> &Meta {
@@ -123,10 +112,11 @@ impl<F: Folder> Files<F> {
     }
 
     /// Reads a chunk of a snapshot, and its checksum. They are read in order.
-    pub async fn chunk(&mut self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
-        if n == 0 && self.generations.contains(&generation) {
-            let file = File::open(&self.folder, &name(SNAPSHOT, generation), false).await?;
-            self.snapshot = Some((file, 0));
+    pub fn chunk(&mut self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
+        if n == 0
+            && let Some(file) = self.pool.find(&name(SNAPSHOT, generation))
+        {
+            self.snapshot = Some((File::of(file)?, 0));
         }
         let Some((file, at)) = &mut self.snapshot else { return Ok(None) };
         let Ok(head) = file.read(*at, HEAD)?.try_into() else { return Ok(None) };
@@ -172,12 +162,15 @@ impl<F: Folder> Files<F> {
         (self.next_seq, self.gap) = (first, true);
         while let Some((from, mut file)) = self.logs.pop() {
             let bytes = file.read(0, file.end as usize)?;
-            let whole = files::segments(&bytes, from..first);
+            let mut whole = files::segments(&bytes, from..first);
+            whole.retain(Segment::is_whole);
             let kept = whole.iter().map(|segment| HEAD + segment.bytes.len()).sum::<usize>();
             let moved = bytes.get(kept..).unwrap_or_default();
             if !moved.is_empty() {
+                self.pool.spare(1).await?;
                 let aside = name(&aside(self.meta.epoch), from.max(first));
-                let mut aside = File::open(&self.folder, &aside, true).await?;
+                let found = self.pool.find(&aside);
+                let mut aside = File::of(found.map_or_else(|| self.pool.give(&aside), Ok)?)?;
                 aside.append(moved)?;
                 aside.flush()?;
             }
@@ -190,24 +183,23 @@ impl<F: Folder> Files<F> {
             // If it can't be removed, or comes back, it must not be taken for a piece that goes on from here.
             file.cut(0)?;
             file.flush()?;
-            drop(file);
-            self.remove(LOG, from).await;
+            self.pool.remove(&name(LOG, from));
         }
         Ok(())
     }
 
     /// Takes the files over: this counts from now on, and who had opened them before is a former owner.
-    pub async fn done(&mut self, meta: &Meta) -> Result<(), Failure> {
+    pub fn done(&mut self, meta: &Meta) -> Result<(), Failure> {
         self.snapshot = None;
         if let Some((_, last)) = self.logs.last() {
             last.flush()?;
         }
         if self.gap {
-            self.begin_log().await?;
+            self.begin_log()?;
         }
         self.count(meta)?;
-        self.delete_old_logs().await;
-        self.delete_snapshots(&|n| n != meta.generation && !meta.aside.contains(&n)).await;
+        self.delete_old_logs();
+        self.delete_snapshots(&|n| n != meta.generation && !meta.aside.contains(&n));
         Ok(())
     }
 
@@ -230,9 +222,9 @@ impl<F: Folder> Files<F> {
                 }
                 Change::DeleteChunks(range) => {
                     self.snapshot = None;
-                    self.delete_snapshots(&|n| range.contains(&n)).await;
+                    self.delete_snapshots(&|n| range.contains(&n));
                 }
-                Change::DeleteSlots(_) => self.delete_old_logs().await,
+                Change::DeleteSlots(_) => self.delete_old_logs(),
             }
         }
         Ok(())
@@ -269,23 +261,21 @@ impl<F: Folder> Files<F> {
     async fn save(&mut self, generation: u64, n: u64, bytes: &[u8]) -> Result<(), Failure> {
         if n == 0 {
             self.snapshot = None;
-            self.begin_log().await?;
-            let mut file = File::open(&self.folder, &name(SNAPSHOT, generation), true).await?;
-            file.cut(0)?;
-            self.snapshot = Some((file, 0));
-            self.generations.push(generation);
+            self.pool.spare(2).await?;
+            self.begin_log()?;
+            let file = self.pool.give(&name(SNAPSHOT, generation))?;
+            self.snapshot = Some((File::of(file)?, 0));
         }
         let Some((file, _)) = &mut self.snapshot else { return Err(gone()) };
         file.append(&files::frame(n, Segment::seal(n, bytes), bytes))
     }
 
     /// Has the next segment begin a file.
-    async fn begin_log(&mut self) -> Result<(), Failure> {
+    fn begin_log(&mut self) -> Result<(), Failure> {
         let first = self.next_seq;
         self.mend()?;
         if self.logs.last().is_none_or(|(last, _)| *last != first) {
-            let mut file = File::open(&self.folder, &name(LOG, first), true).await?;
-            file.cut(0)?;
+            let file = File::of(self.pool.give(&name(LOG, first))?)?;
             // It is there before a snapshot counts that it goes on from.
             file.flush()?;
             self.logs.push((first, file));
@@ -308,28 +298,18 @@ impl<F: Folder> Files<F> {
     }
 
     /// Deletes pieces of the log that the snapshot holds.
-    async fn delete_old_logs(&mut self) {
+    fn delete_old_logs(&mut self) {
         let next = self.logs.iter().position(|(first, _)| *first > self.meta.first_seq);
         let current = next.unwrap_or(self.logs.len()).saturating_sub(1);
-        for _ in 0..current {
-            let (first, file) = self.logs.remove(0);
-            drop(file);
-            self.remove(LOG, first).await;
+        for (first, _) in self.logs.drain(..current) {
+            self.pool.remove(&name(LOG, first));
         }
     }
 
-    async fn delete_snapshots(&mut self, which: &dyn Fn(u64) -> bool) {
-        let (deleted, kept) = self.generations.iter().partition(|generation| which(**generation));
-        self.generations = kept;
-        let deleted: Vec<u64> = deleted;
-        for generation in deleted {
-            self.remove(SNAPSHOT, generation).await;
+    fn delete_snapshots(&mut self, which: &dyn Fn(u64) -> bool) {
+        for generation in numbers(&self.pool.names(), SNAPSHOT).into_iter().filter(|n| which(*n)) {
+            self.pool.remove(&name(SNAPSHOT, generation));
         }
-    }
-
-    async fn remove(&self, kind: &str, number: u64) {
-        // What is left over is removed by the next opening, or the one after.
-        let _ = self.folder.remove(&name(kind, number)).await;
     }
 }
 
@@ -341,8 +321,7 @@ struct File<H> {
 }
 
 impl<H: Handle> File<H> {
-    async fn open(folder: &impl Folder<Handle = H>, name: &str, create: bool) -> Result<Self, Failure> {
-        let handle = folder.open(name, create).await?;
+    fn of(handle: H) -> Result<Self, Failure> {
         let end = handle.size()?;
         Ok(Self { handle, end })
     }

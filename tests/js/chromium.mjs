@@ -90,6 +90,22 @@ async function prepare(address) {
     }
     throw new Error("it should have failed");
   };
+  /** Finds the files of a database in the origin private file system by the names that they have at present. */
+  globalThis.filesOf = async (folder) => {
+    const files = new Map();
+    for await (const [name, handle] of folder.entries()) {
+      if (handle.kind === "directory") continue;
+      const file = await handle.getFile();
+      if (!name.startsWith("file-")) files.set(name, { name, handle, size: file.size, from: 0 });
+      if (!name.startsWith("file-") || file.size < 128) continue;
+      // A frame of the name, in 128 bytes, then what it holds.
+      const head = await file.slice(0, 128).arrayBuffer();
+      const length = Number(new BigUint64Array(head)[1]);
+      const present = new TextDecoder().decode(new Uint8Array(head, 24, length));
+      files.set(present, { name, handle, size: file.size - 128, from: 128 });
+    }
+    return files;
+  };
   /** Stores twenty thousand keys as a snapshot of several chunks, and one key behind it. */
   globalThis.fill = async (db) => {
     const pipeline = db.pipeline();

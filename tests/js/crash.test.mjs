@@ -76,7 +76,7 @@ for (const storage of ["indexeddb", "opfs"]) {
   });
 }
 
-/** Tells the names of all files that the origin has, wherever they are. */
+/** Tells the names of all files that the origin has, wherever they are; those of a pool with what they are at present. */
 async function files() {
   const names = [];
   const look = async (folder, path) => {
@@ -84,6 +84,7 @@ async function files() {
       if (handle.kind === "directory") await look(handle, `${path}${name}/`);
       else names.push(path + name);
     }
+    for (const [name, file] of await filesOf(folder)) if (name !== file.name) names.push(`${path}${file.name} is ${name}`);
   };
   await look(await navigator.storage.getDirectory(), "");
   return names.join(" ");

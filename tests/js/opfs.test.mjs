@@ -14,21 +14,23 @@ async function prepared(page) {
   const worker = await startWorker(page);
   await worker.evaluate(() => {
     globalThis.open = (options) => redlet.Redlet.open({ storage: "opfs", appendfsync: "always", ...options });
-    const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("redlet%3Adefault");
-    globalThis.names = async () => (await Array.fromAsync((await folder()).keys())).sort();
-    globalThis.remove = async (name) => (await folder()).removeEntry(name);
-    /** Gives the bytes of a file to a function that changes or replaces them. */
+    globalThis.folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("redlet%3Adefault");
+    globalThis.madeFiles = async () => (await Array.fromAsync((await folder()).keys())).sort();
+    globalThis.names = async () => [...(await filesOf(await folder())).keys()].sort();
+    const find = async (name) => (await filesOf(await folder())).get(name);
+    globalThis.remove = async (name) => (await folder()).removeEntry((await find(name)).name);
+    /** Gives what a file holds to a function that changes or replaces it. */
     globalThis.change = async (name, how) => {
-      const file = await (await folder()).getFileHandle(name, { create: true });
+      const { handle: file, size, from } = await find(name);
       const handle = await file.createSyncAccessHandle();
-      const bytes = new Uint8Array(handle.getSize());
-      handle.read(bytes, { at: 0 });
+      const bytes = new Uint8Array(size);
+      handle.read(bytes, { at: from });
       const changed = how(bytes) ?? bytes;
-      handle.truncate(changed.length);
-      handle.write(changed, { at: 0 });
+      handle.truncate(from + changed.length);
+      handle.write(changed, { at: from });
       handle.close();
     };
-    globalThis.sizeOf = async (name) => (await (await (await folder()).getFileHandle(name)).getFile()).size;
+    globalThis.sizeOf = async (name) => (await find(name)).size;
     /** Opens a database, and notes what it tells of storage. */
     globalThis.openNoting = async (options) => {
       const events = [];
@@ -208,12 +210,11 @@ test("files that were deleted are missed, and nothing else is taken for them", {
   await worker.evaluate(async () => fill(await open({ config: { rdbcompression: false } })));
   const seen = await worker.evaluate(async () => {
     const db = await open();
-    const log = (await names()).find((name) => name.startsWith("log-"));
-    const refused = await failure(() => remove(log));
+    const refused = await failure(async () => (await folder()).removeEntry("file-0"));
     await db.close();
     return { refused };
   });
-  assert.equal(seen.refused.name, "NoModificationAllowedError", "while the database is open, its log can't be deleted");
+  assert.equal(seen.refused.name, "NoModificationAllowedError", "while the database is open, its files can't be deleted");
   const lost = await worker.evaluate(async () => {
     await remove("snapshot-1");
     const noSnapshot = await openNoting();
@@ -294,4 +295,40 @@ test("snapshots free the log, and count", { timeout: 60_000 }, async (t) => {
   assert.ok(Number(/aof_rewrites:(\d+)/.exec(seen.info)[1]) > 3, "the ring began snapshots by itself");
   assert.deepEqual(seen.files.map((name) => name.replace(/\d+/, "N")), ["log-N", "meta", "snapshot-N"]);
   assert.deepEqual(seen.found, [103, 100_000, 11]);
+});
+
+test("files are made by an opening alone, and those from before there was a pool are used", { timeout: 60_000 }, async (t) => {
+  const { worker } = await openWorker(t);
+  const seen = await worker.evaluate(async () => {
+    let db = await open();
+    const made = await madeFiles();
+    for (let i = 0; i < 5; i++) {
+      await db.set("round", i);
+      await db.save();
+    }
+    await db.set("later", 1);
+    const after = await madeFiles();
+    await db.close();
+    const old = (await names()).filter((name) => name !== "meta");
+    for (const [name, { handle, from }] of await filesOf(await folder())) {
+      if (name === "meta") continue;
+      const file = await (await (await folder()).getFileHandle(name, { create: true })).createWritable();
+      await file.write((await handle.getFile()).slice(from));
+      await file.close();
+    }
+    for (const name of await madeFiles()) if (name.startsWith("file-")) await (await folder()).removeEntry(name);
+    const between = await madeFiles();
+    const { db: again, events } = await openNoting();
+    const found = await again.mget("round", "later");
+    await again.save();
+    await again.close();
+    // What is empty by now goes when the next opening finds it.
+    await (await open()).close();
+    return { made, after, old, between, events, found, left: await madeFiles(), names: await names() };
+  });
+  assert.deepEqual(seen.after, seen.made);
+  assert.deepEqual(seen.between, [...seen.old, "meta"].sort());
+  assert.deepEqual([seen.events, seen.found], [[], ["4", "1"]]);
+  assert.ok(seen.left.every((name) => name === "meta" || name.startsWith("file-")), `${seen.left}`);
+  assert.deepEqual(seen.names.map((name) => name.replace(/\d+/, "N")), ["log-N", "meta", "snapshot-N"]);
 });

@@ -46,7 +46,7 @@ impl Opening {
     pub async fn chunk(&mut self, generation: u64, n: u64) -> Result<Option<(Vec<u8>, u64)>, Failure> {
         match self {
             Self::IndexedDb(opening) => opening.chunk(generation, n).await,
-            Self::Files(files) => files.chunk(generation, n).await,
+            Self::Files(files) => files.chunk(generation, n),
         }
     }
 
@@ -80,7 +80,7 @@ impl Opening {
         match self {
             Self::IndexedDb(opening) => Ok(Database::IndexedDb(opening.done(meta, damaged).await?)),
             Self::Files(mut files) => {
-                files.done(meta).await?;
+                files.done(meta)?;
                 Ok(Database::Files(files))
             }
         }

@@ -76,14 +76,14 @@ impl Folder {
         let segments = files.segments()?;
         let mut restore = Restore::begin(files.meta().clone(), store, now);
         while let Some((generation, n)) = restore.wanted() {
-            restore.chunk(files.chunk(generation, n).await?, store);
+            restore.chunk(files.chunk(generation, n)?, store);
         }
         restore.begin_log(segments);
         while restore.run_log(1_000, store, now).is_some() {}
         if let Some(broken) = restore.end_log(store, now) {
             files.set_aside(broken).await?;
         }
-        files.done(restore.meta()).await?;
+        files.done(restore.meta())?;
         let epoch = restore.meta().epoch;
         let (keeper, warning) = restore.finish(ring_bytes, store, now);
         Ok((files, Opened { keeper, warning, epoch }))
@@ -174,14 +174,15 @@ impl Place for Folder {
     /// Flips a bit, but of what is kept for inspection.
     fn damage(&mut self, random: &mut Random) -> Option<String> {
         let mut inner = self.disk.0.borrow_mut();
-        let counts = |name: &&String| !name.starts_with("aside-");
-        let names: Vec<String> = inner.names.keys().filter(counts).cloned().collect();
+        // The name that a file of the pool has at present stands behind the head of a frame.
+        let counts = |(_, file): &(&String, &usize)| {
+            let content = &inner.files[**file].present;
+            !content.is_empty() && content.get(24..30) != Some(b"aside-")
+        };
+        let names: Vec<String> = inner.names.iter().filter(counts).map(|(name, _)| name.clone()).collect();
         let name = names.get(random.below(names.len().max(1) as u64) as usize)?;
         let file = inner.names[name];
         let content = &mut inner.files[file];
-        if content.present.is_empty() {
-            return None;
-        }
         let at = random.below(content.present.len() as u64) as usize;
         content.present[at] ^= 1 << random.below(8);
         content.kept = content.present.clone();
