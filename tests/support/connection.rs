@@ -50,6 +50,23 @@ impl Connection {
         self.closed |= self.stream.write(bytes).is_err() && !self.ended;
     }
 
+    /// Waits until what was sent by WebSocket has been handed on: it is another thread that takes messages apart, and it
+    /// answers a ping when it has done so with all before it.
+    pub fn hand_on(&mut self) {
+        let Stream::Web(socket) = &mut self.stream else { return };
+        let mut result = socket.send(Message::Ping(Default::default()));
+        while result.is_ok() {
+            match socket.read() {
+                Ok(Message::Binary(bytes)) => self.unread.extend_from_slice(&bytes),
+                Ok(Message::Pong(_)) => return,
+                Ok(Message::Ping(_)) => {}
+                Ok(_) => break,
+                Err(error) => result = Err(error),
+            }
+        }
+        self.closed |= !self.ended;
+    }
+
     /// Sends a call and waits for its reply.
     pub fn call(&mut self, args: &[&str]) -> Vec<u8> {
         self.call_bytes(&args.iter().map(|arg| arg.as_bytes().to_vec()).collect::<Vec<_>>())

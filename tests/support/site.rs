@@ -122,7 +122,9 @@ impl Remote {
     /// Waits until the server has read a call that gets no answer, as far as can be told from outside: until the
     /// client is shown as blocked, or the server has had many chances to read it.
     fn let_block(&mut self, client: &str) {
-        let address = format!(" addr={} ", self.clients[client].address);
+        let connection = self.clients.get_mut(client).expect("it has sent something");
+        connection.hand_on();
+        let address = format!(" addr={} ", connection.address);
         for _ in 0..50 {
             let list = self.list();
             let line = list.lines().find(|line| line.contains(&address)).unwrap_or_default();
