@@ -421,7 +421,8 @@ impl Store {
 
     /// Takes in the next bytes of the snapshot.
     ///
-    /// When it turns out to be damaged, the keys in front of the fault stay: [`Keyspace::clear`](crate::keyspace::Keyspace::clear) drops them.
+    /// When it turns out to be damaged, some of its keys are there: [`Keyspace::clear`](crate::keyspace::Keyspace::clear) drops
+    /// them.
     pub fn load_snapshot(&mut self, bytes: &[u8]) -> Result<(), Damage> {
         let Some(loader) = &mut self.loader else { return Ok(()) };
         loader.feed(self.engine.keyspace_mut(), bytes)?;

@@ -15,6 +15,7 @@
 //! and looks at one or two cache lines around it. SCAN, snapshots and expiry walk in the order of positions, which no
 //! split or merge changes: "up to here" is one number, good for ever.
 
+mod batch;
 mod draw;
 mod prepare;
 
@@ -22,6 +23,8 @@ use std::ops::Deref;
 use std::slice;
 
 use siphasher::sip::SipHasher13;
+
+pub use batch::Batch;
 
 use crate::base::time::Time;
 
@@ -598,15 +601,18 @@ impl<T> Segment<T> {
     }
 
     fn insert(&mut self, index: usize, tag: u32, item: T) {
-        let room = slack(self.len()).max(std::mem::take(&mut self.room).into());
-        if self.len() == self.tags.capacity() {
-            self.tags.reserve_exact(room);
-        }
-        if self.len() == self.items.capacity() {
-            self.items.reserve_exact(room);
-        }
+        self.make_room(1);
         self.tags.insert(index, tag);
         self.items.insert(index, item);
+    }
+
+    /// Makes room for so many entries, and a few more if that takes more memory.
+    fn make_room(&mut self, more: usize) {
+        if self.tags.capacity().min(self.items.capacity()) < self.len() + more {
+            let room = slack(self.len()).max(std::mem::take(&mut self.room).into()).max(more);
+            self.tags.reserve_exact(room);
+            self.items.reserve_exact(room);
+        }
     }
 
     fn remove(&mut self, index: usize) -> T {
@@ -686,7 +692,7 @@ mod tests {
 
     /// A key and when it expires.
     #[derive(Clone, Debug, PartialEq)]
-    struct Item(Vec<u8>, Option<Time>);
+    pub(super) struct Item(pub Vec<u8>, pub Option<Time>);
 
     impl Keyed for Item {
         fn key(&self) -> &[u8] {
@@ -698,7 +704,7 @@ mod tests {
         }
     }
 
-    const KEY: HashKey = HashKey(1, 2);
+    pub(super) const KEY: HashKey = HashKey(1, 2);
 
     fn item(n: u64) -> Item {
         Item(format!("key:{n}").into_bytes(), None)
@@ -710,7 +716,7 @@ mod tests {
 
     impl<T: Keyed> Table<T> {
         /// Asserts all that the fields promise of one another.
-        fn check(&self) {
+        pub(super) fn check(&self) {
             let mut slot = 0;
             let mut seen = HashSet::new();
             while let Some(&id) = self.directory.get(slot) {
@@ -788,7 +794,6 @@ mod tests {
             table.check();
             for n in 0..come {
                 assert_eq!(table.find(&key(n)), None);
-                table.approach(table.hash(&key(n)));
                 table.insert(item(n));
             }
             table.check();

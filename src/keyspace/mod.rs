@@ -14,7 +14,7 @@ use crate::base::random::Random;
 use crate::base::time::Time;
 use crate::data::Limits;
 use crate::data::entry::Entry;
-use crate::data::table::{HashKey, Occupied, Table};
+use crate::data::table::{Batch, HashKey, Occupied, Table};
 
 use alarms::Alarms;
 use freeze::Freeze;
@@ -189,22 +189,24 @@ impl Keyspace {
     /// Puts an entry in as it is, for a host that loads a snapshot: nothing is noted. Returns false if the key is
     /// there already, or the database is not.
     pub fn load(&mut self, db: u32, entry: Entry) -> bool {
-        let hash = self.loading_hash(entry.key());
-        (db as usize) < self.dbs.len() && self.load_hashed(db, hash, entry).is_none()
+        let Some(db) = self.dbs.get_mut(db as usize) else { return false };
+        db.alarms.set_for(&entry);
+        db.table.insert(entry).is_none()
     }
 
-    /// Puts an entry in, of whose key [`Keyspace::loading_hash`] says this; returns the one that it takes the place of.
+    /// Adds an entry to those that are to go into a database together.
     ///
     /// Panics if there is no such database.
-    pub fn load_hashed(&mut self, db: u32, hash: u64, entry: Entry) -> Option<Entry> {
+    pub fn load_later(&mut self, db: u32, entry: Entry, batch: &mut Batch<Entry>) {
         let db = &mut self.dbs[db as usize];
         db.alarms.set_for(&entry);
-        db.table.insert_hashed(hash, entry)
+        batch.push(db.table.hash(entry.key()), entry);
     }
 
-    /// Returns the hash of a key, whichever database it is to be in.
-    pub fn loading_hash(&self, key: &[u8]) -> u64 {
-        self.dbs.first().map_or(0, |db| db.table.hash(key))
+    /// Puts in what was to go into this database; returns the first entry whose key was there already, and its number in
+    /// the batch.
+    pub fn load_batch(&mut self, db: u32, batch: &mut Batch<Entry>) -> Option<(usize, Entry)> {
+        self.dbs[db as usize].table.insert_batch(batch)
     }
 
     /// Gets ready for so many keys in a database, if it is empty.
@@ -212,11 +214,6 @@ impl Keyspace {
         if let Some(db) = self.dbs.get_mut(db as usize) {
             db.table.expect(usize::try_from(keys).unwrap_or(usize::MAX));
         }
-    }
-
-    /// See [`Table::approach`].
-    pub fn approach(&self, db: u32, hash: u64) -> u32 {
-        self.dbs.get(db as usize).map_or(0, |db| db.table.approach(hash))
     }
 
     /// Returns whether any field of a hash has a deadline.

@@ -1,6 +1,6 @@
 //! Tables that are about to get many entries.
 
-use super::{Keyed, Segment, Table, slack, tag};
+use super::{Keyed, Segment, Table, slack};
 
 /// No table is prepared for more entries, whoever announces them.
 const EXPECTED_MAX: usize = 1 << 24;
@@ -21,13 +21,5 @@ impl<T: Keyed> Table<T> {
         self.segments = (0..1 << depth).map(segment).collect();
         self.directory = (0..1 << depth).collect();
         (self.depth, self.deepest) = (depth, 1 << depth);
-    }
-
-    /// Looks at where the entry of a hash is or belongs, so that it is near when it is next looked for. One who looks for
-    /// several approaches all of them first, which takes little longer than one. The result means nothing.
-    #[inline]
-    pub fn approach(&self, hash: u64) -> u32 {
-        let segment = self.segment_of(tag(hash)).map(|segment| &self.segments[segment]);
-        segment.and_then(|segment| segment.tags.get(segment.guess(tag(hash)))).map_or(0, |tag| *tag)
     }
 }

@@ -6,6 +6,7 @@ use crate::base::checksum::Crc64;
 use crate::base::number::parse_uint;
 use crate::base::time::Time;
 use crate::data::entry::{Entry, NewValue};
+use crate::data::table::Batch;
 use crate::keyspace::{Keyspace, access_clock};
 
 use super::build::Build;
@@ -28,8 +29,8 @@ pub fn begins_snapshot(bytes: &[u8]) -> bool {
 
 /// Puts the keys of a snapshot into a keyspace.
 ///
-/// What came of a snapshot that turns out to be damaged is the keys in front of the fault: it is for the caller to
-/// clear the keyspace, or to keep them.
+/// They go into it in batches, the last one when the end is read. What comes of a snapshot that turns out to be damaged is
+/// some of its keys: it is for the caller to clear the keyspace.
 pub struct Loader {
     purpose: Purpose,
     now: Time,
@@ -52,8 +53,13 @@ pub struct Loader {
     /// Why `pending` is not an item yet.
     missing: Option<Stop>,
     loaded: Loaded,
-    /// Keys that are not in the keyspace yet. Between two calls there are none.
-    arrived: Vec<Arrival>,
+    /// Keys that are not in the keyspace yet, and the database that they belong to.
+    arrived: Batch<Entry>,
+    arrived_in: u32,
+    /// Where each of those ends in the snapshot, once that is known; 0 before.
+    ends: Vec<u64>,
+    /// How many keys go into the keyspace together.
+    together: usize,
     /// Some of the keys that were left out because they held nothing.
     skipped: Vec<Box<[u8]>>,
 }
@@ -105,7 +111,7 @@ pub enum Note {
 pub struct Loaded {
     /// Bytes that were read.
     pub bytes: u64,
-    /// Keys that are there now.
+    /// Keys that are there now, or about to be.
     pub keys: u64,
     /// Keys with a deadline, whether or not it had passed.
     pub volatile: u64,
@@ -129,17 +135,10 @@ struct Attributes {
     idle_seconds: u64,
 }
 
-/// A key on its way into the keyspace.
-struct Arrival {
-    db: u32,
-    hash: u64,
-    entry: Entry,
-    /// Where it ends in the snapshot, once that is known.
-    end: u64,
-}
-
-/// So many keys go into the keyspace together: their places in memory are fetched at the same time.
-const ARRIVALS: usize = 32;
+/// So many keys go into the keyspace together, at least and at most. Between these it is a share of the keys that there
+/// are to be: what they take meanwhile is small then beside what they take in the end.
+const TOGETHER: (usize, usize) = (1 << 10, 1 << 19);
+const SHARE: u64 = 16;
 
 /// A collection that is being read, and its key.
 struct Building {
@@ -166,7 +165,10 @@ impl Loader {
             notes: None,
             missing: None,
             loaded: Loaded::default(),
-            arrived: vec![],
+            arrived: Batch::default(),
+            arrived_in: 0,
+            ends: vec![],
+            together: TOGETHER.0,
             skipped: vec![],
         }
     }
@@ -240,8 +242,10 @@ impl Loader {
         let mut input = Input { bytes, at: 0 };
         let (mut read, mut summed) = (0, 0);
         while self.stage != Stage::Ended {
-            if self.arrived.len() == ARRIVALS || self.stage == Stage::Footer {
+            let enough = self.ends.len() >= self.together;
+            if enough || self.arrived_in != self.db || self.stage == Stage::Footer {
                 self.let_in(keyspace)?;
+                self.arrived_in = self.db;
             }
             if self.stage == Stage::Footer {
                 self.sum(&bytes[summed..read]);
@@ -259,14 +263,16 @@ impl Loader {
                 }
             }
             read = input.at;
-            if let Some(Arrival { end: end @ 0, .. }) = self.arrived.last_mut() {
+            if let Some(end @ 0) = self.ends.last_mut() {
                 *end = self.at + read as u64;
             }
             if let Some((at @ 0, _)) = self.notes.as_mut().and_then(|notes| notes.last_mut()) {
                 *at = self.at + read as u64;
             }
         }
-        self.let_in(keyspace)?;
+        if self.has_ended() {
+            self.let_in(keyspace)?;
+        }
         self.sum(&bytes[summed..read]);
         self.at += read as u64;
         self.loaded.bytes = self.at;
@@ -275,15 +281,15 @@ impl Loader {
 
     /// Puts the keys that have arrived into the keyspace.
     fn let_in(&mut self, keyspace: &mut Keyspace) -> Result<(), Damage> {
-        let near = self.arrived.iter().fold(0, |sum, key| sum ^ keyspace.approach(key.db, key.hash));
-        std::hint::black_box(near);
-        for Arrival { db, hash, entry, end } in self.arrived.drain(..) {
-            if let Some(twin) = keyspace.load_hashed(db, hash, entry) {
-                return Err(Damage { at: end, key: Some(twin.key().into()), fault: Fault::DuplicateKey });
-            }
-            self.loaded.keys += 1;
-        }
-        Ok(())
+        let twin = keyspace.load_batch(self.arrived_in, &mut self.arrived);
+        let fault = |(number, twin): (usize, Entry)| Damage {
+            at: self.ends[number],
+            key: Some(twin.key().into()),
+            fault: Fault::DuplicateKey,
+        };
+        let result = twin.map(fault).map_or(Ok(()), Err);
+        self.ends.clear();
+        result
     }
 
     fn sum(&mut self, bytes: &[u8]) {
@@ -350,6 +356,8 @@ impl Loader {
                 let (keys, _) = (input.len()?, input.len()?);
                 if self.notes.is_none() {
                     keyspace.expect(self.db, keys);
+                    let share = usize::try_from(keys / SHARE).unwrap_or(usize::MAX);
+                    self.together = share.clamp(TOGETHER.0, TOGETHER.1);
                 }
             }
             opcode::AUX => {
@@ -479,7 +487,9 @@ impl Loader {
         }
         let used = Time::from_seconds(self.now.seconds().saturating_sub(idle_seconds));
         let entry = Entry::new(key, value, deadline, access_clock(used));
-        self.arrived.push(Arrival { db: self.db, hash: keyspace.loading_hash(key), entry, end: 0 });
+        self.loaded.keys += 1;
+        keyspace.load_later(self.db, entry, &mut self.arrived);
+        self.ends.push(0);
         Ok(())
     }
 }
