@@ -11,11 +11,10 @@ use super::{Progress, Purpose, Store};
 use crate::base::time::Time;
 use crate::engine::config::AppendFsync;
 use crate::engine::persistence::RingUse;
-use crate::persist::layout::{Change, Failure, Meta, Write};
+use crate::persist::layout::{CHUNK_BYTES, Change, Failure, Meta, Write};
 use crate::persist::ring::{Ring, Segment};
 
-/// A chunk of a snapshot is written when it is as large, or when the host's slice of time is over.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// A snapshot is asked for about so many bytes at a time.
 const STEP_BYTES: usize = 8 * 1024;
 /// What is logged is stored in pieces of about this size, as long as no slice of time: checksum, copy and crossing to
 /// JavaScript are a millisecond or two. A call and what it logs are in one piece, however long.
@@ -83,6 +82,11 @@ struct Writing {
     first_seq: u64,
     /// Logged before the snapshot began and not stored, because the ring was full; the snapshot has it.
     covered: Pieces,
+    /// What is left over from the last chunk.
+    rest: Vec<u8>,
+    /// Nothing comes behind `rest`.
+    walked: bool,
+    /// The last chunk is on its way.
     complete: bool,
     /// Data has come since that no log tells of: this is not the snapshot that the log goes on from.
     outdated: bool,
@@ -585,17 +589,31 @@ impl<W> Keeper<W> {
             store.engine_mut().set_logging(true);
         }
         let first_seq = self.ring.next();
-        self.writing =
-            Some(Writing { chunks: 0, bytes: 0, first_seq, covered, complete: false, outdated: false });
+        self.writing = Some(Writing {
+            chunks: 0,
+            bytes: 0,
+            first_seq,
+            covered,
+            rest: vec![],
+            walked: false,
+            complete: false,
+            outdated: false,
+        });
     }
 
-    /// Saves for a while, and makes a chunk of it; with the last one the new generation begins to count.
+    /// Saves for a while, and makes a chunk of it, a smaller one if there is no more time; with the last one the new
+    /// generation begins to count.
     fn write_chunk(&mut self, store: &mut Store, has_time: impl Fn() -> bool) -> Job {
         let Some(writing) = &mut self.writing else { return Job::Wait };
         let mut chunk = Vec::with_capacity(CHUNK_BYTES + STEP_BYTES);
-        while !writing.complete && chunk.len() < CHUNK_BYTES && has_time() {
-            writing.complete = store.step_snapshot(STEP_BYTES, &mut chunk) == Progress::Done;
+        chunk.append(&mut writing.rest);
+        while !writing.walked && chunk.len() < CHUNK_BYTES && has_time() {
+            writing.walked = store.step_snapshot(STEP_BYTES, &mut chunk) == Progress::Done;
         }
+        if chunk.len() > CHUNK_BYTES {
+            writing.rest = chunk.split_off(CHUNK_BYTES);
+        }
+        writing.complete = writing.walked && writing.rest.is_empty();
         let (generation, n) = (self.meta.generation + 1, writing.chunks);
         writing.chunks += 1;
         writing.bytes += chunk.len() as u64;

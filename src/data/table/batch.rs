@@ -37,6 +37,27 @@ fn number(place: u64) -> usize {
     place as u32 as usize
 }
 
+/// Sorts places that are in order of their numbers, byte by byte. The standard library's sorting makes the module for the
+/// web 1.4 kB heavier.
+fn sort_by_position(order: &mut Vec<u64>) {
+    let mut sorted = vec![0; order.len()];
+    for shift in [32, 40, 48, 56] {
+        let mut ends = [0usize; 257];
+        for &place in &*order {
+            ends[(place >> shift) as u8 as usize + 1] += 1;
+        }
+        for byte in 0..256 {
+            ends[byte + 1] += ends[byte];
+        }
+        for &place in &*order {
+            let next = &mut ends[(place >> shift) as u8 as usize];
+            sorted[*next] = place;
+            *next += 1;
+        }
+        std::mem::swap(order, &mut sorted);
+    }
+}
+
 /// The first entry of a batch that there was no place for, and its number.
 struct Twin<T>(Option<(usize, T)>);
 
@@ -55,7 +76,7 @@ impl<T: Keyed> Table<T> {
         let mut twin = Twin(None);
         let mut aside = Segment::default();
         let mut order = std::mem::take(&mut batch.order);
-        order.sort_unstable();
+        sort_by_position(&mut order);
         let mut rest = &order[..];
         while let Some(&first) = rest.first() {
             let segment = self.segment_of(tag(first));

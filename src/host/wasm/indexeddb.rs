@@ -23,7 +23,7 @@ use web_sys::{
 };
 
 use super::place::{field, storage, text};
-use crate::persist::layout::{Change, FORMAT, Failure, Meta, SLOTS, Write};
+use crate::persist::layout::{CHUNK_BYTES, Change, FORMAT, Failure, Meta, SLOTS, Write};
 use crate::persist::ring::Segment;
 
 const META: &str = "meta";
@@ -67,7 +67,7 @@ fn meta_of_format_1(record: &JsValue) -> Option<Meta> {
 
 fn write_meta(meta: &Meta) -> Object {
     let bytes = meta.encode();
-    let record = record(&bytes, Segment::seal(FORMAT, &bytes));
+    let record = record(Uint8Array::from(&bytes[..]), Segment::seal(FORMAT, &bytes));
     set(&record, "format", FORMAT as f64);
     record
 }
@@ -79,6 +79,8 @@ pub struct Database {
     epoch: u64,
     /// What is to count, and that we lead, which there was no room to write yet.
     unwritten: Option<Meta>,
+    /// Holds a whole chunk for as long as the browser needs to copy it: new ones would be garbage, much of it.
+    chunk: Uint8Array,
 }
 
 impl Database {
@@ -127,7 +129,8 @@ impl Database {
         meta.epoch += 1;
         let epoch = JsValue::from(meta.epoch as f64);
         transaction.store(LEASE)?.put_with_key(&true.into(), &epoch).map_err(storage)?;
-        let database = Database { inner, epoch: meta.epoch, unwritten: None };
+        let chunk = Uint8Array::new_with_length(CHUNK_BYTES as u32);
+        let database = Database { inner, epoch: meta.epoch, unwritten: None, chunk };
         Ok(Opening { database, transaction, meta, ahead: None })
     }
 
@@ -150,7 +153,7 @@ impl Database {
         lease.add_with_key(&true.into(), &next).map_err(storage)?;
         lease.delete(&next).map_err(storage)?;
         for change in &write.changes {
-            transaction.make(change)?;
+            transaction.make(change, &self.chunk)?;
         }
         // The bytes are the browser's now.
         drop(write);
@@ -252,7 +255,7 @@ impl Opening {
     /// If the quota is used up, what was read is still as good as before: the first write that there is room for takes
     /// the lead. What was moved aside has to be written, though.
     pub async fn done(self, meta: &Meta, damaged: bool) -> Result<Database, Failure> {
-        self.transaction.make(&Change::Meta(meta.clone()))?;
+        self.transaction.make(&Change::Meta(meta.clone()), &self.database.chunk)?;
         match self.transaction.commit().await {
             Err(Failure::Storage(why)) if why.starts_with("QuotaExceededError") && !damaged => {
                 Ok(Database { unwritten: Some(meta.clone()), ..self.database })
@@ -307,17 +310,23 @@ impl Transaction {
         self.inner.object_store(name).map_err(storage)
     }
 
-    /// Makes a change, if the transaction completes.
-    fn make(&self, change: &Change) -> Result<(), Failure> {
+    /// Makes a change, if the transaction completes. `chunk` is for a while what a whole chunk is copied to.
+    fn make(&self, change: &Change, chunk: &Uint8Array) -> Result<(), Failure> {
         let store = self.store(store_of(change))?;
         let request = match change {
             Change::Segment { slot, segment } => {
-                let record = record(&segment.bytes, segment.checksum);
+                let record = record(Uint8Array::from(&segment.bytes[..]), segment.checksum);
                 set(&record, "seq", segment.seq as f64);
                 store.put_with_key(&record, &slot.into_js())
             }
             Change::Chunk { generation, n, bytes } => {
-                store.put_with_key(&record(bytes, Segment::seal(*n, bytes)), &pair(*generation, *n))
+                let array = if bytes.len() == CHUNK_BYTES {
+                    chunk.copy_from(bytes);
+                    chunk.clone()
+                } else {
+                    Uint8Array::from(&bytes[..])
+                };
+                store.put_with_key(&record(array, Segment::seal(*n, bytes)), &pair(*generation, *n))
             }
             Change::Meta(meta) => store.put_with_key(&write_meta(meta), &META.into()),
             Change::DeleteChunks(generations) => {
@@ -392,9 +401,9 @@ fn why(error: Option<DomException>) -> Failure {
     }
 }
 
-fn record(bytes: &[u8], checksum: u64) -> Object {
+fn record(bytes: Uint8Array, checksum: u64) -> Object {
     let record = Object::new();
-    set(&record, "bytes", Uint8Array::from(bytes));
+    set(&record, "bytes", bytes);
     set(&record, "crc64", BigInt::from(checksum));
     record
 }
