@@ -13,7 +13,7 @@ pub const FORMAT: u64 = 2;
 pub const SLOTS: u64 = 16_384;
 /// Of how many bytes the chunks of a snapshot are that are written. A chunk is smaller where a host's slice of time was
 /// over, or the snapshot; any size is read.
-pub const CHUNK_BYTES: usize = 64 * 1024;
+pub const CHUNK_BYTES: usize = 32 * 1024;
 /// How many damaged snapshots are kept.
 const ASIDE_MAX: usize = 1_000;
 
