@@ -28,9 +28,12 @@ impl Call<'_> {
     /// Returns a call with other arguments for the same client: what EXEC runs. It can't wait.
     pub fn nested<'b>(&'b mut self, args: Args<'b>) -> Call<'b> {
         self.session.turn = Turn::Nested;
+        let mut reply = self.reply.reborrow();
+        // A HELLO before it may have agreed on another one.
+        reply.set_protocol(self.session.protocol);
         Call {
             args,
-            reply: self.reply.reborrow(),
+            reply,
             db: self.db.other(self.session.db),
             session: self.session,
             shared: self.shared,
