@@ -31,13 +31,7 @@ impl Call<'_> {
         let mut reply = self.reply.reborrow();
         // A HELLO before it may have agreed on another one.
         reply.set_protocol(self.session.protocol);
-        Call {
-            args,
-            reply,
-            db: self.db.other(self.session.db),
-            session: self.session,
-            shared: self.shared,
-        }
+        Call { args, reply, db: self.db.other(self.session.db), session: self.session, shared: self.shared }
     }
 
     /// Returns a call whose reply goes elsewhere: what scripts run. It can't wait.

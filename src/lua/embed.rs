@@ -1,17 +1,14 @@
 //! What an embedder does with values besides running them.
 
+use super::Lua;
 use super::native::{Call, Fault};
 use super::value::{TableId, Value};
-use super::{Lua, OutOfMemory};
 
 impl Lua {
-    /// Returns a global variable.
-    ///
-    /// # Errors
-    /// There is no room for its name.
-    pub fn global(&mut self, name: &str) -> Result<Value, OutOfMemory> {
-        let key = self.vm.heap.string(name.as_bytes())?;
-        Ok(self.vm.heap.table(self.vm.globals).get(key))
+    /// Puts another table in place of the globals; returns the former ones. Both must be pinned, or reachable otherwise:
+    /// those that [`Lua::new`] makes are pinned.
+    pub fn swap_globals(&mut self, globals: TableId) -> TableId {
+        std::mem::replace(&mut self.vm.globals, globals)
     }
 
     /// Makes reading what a table does not have an error, as it is for the globals after [`Lua::seal`]; scripts can't

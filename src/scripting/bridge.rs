@@ -215,18 +215,9 @@ impl<'a, 'c> Bridge<'a, 'c> {
     }
 
     fn log(&mut self, lua: &mut lua::Call<'_>) -> Result<Ret, Fault> {
-        if lua.len() < 2 {
-            return Err(thrown(lua, "ERR redis.log() requires two arguments or more."));
-        }
-        let Value::Number(level) = lua.arg(0) else {
-            return Err(thrown(lua, "ERR First argument must be a number (log level)."));
-        };
-        if !(0.0..4.0).contains(&level) {
-            return Err(thrown(lua, "ERR Invalid debug level."));
-        }
-        let words: Vec<Vec<u8>> = (1..lua.len()).filter_map(|i| lua.text(lua.arg(i))).collect();
+        let (level, text) = logged(lua)?;
         if level >= 2.0 {
-            let text = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+            let text = String::from_utf8_lossy(&text).into_owned();
             self.call.shared.requests.push(Request::Warn(text));
         }
         Ok(Ret::None)
@@ -262,11 +253,26 @@ impl Outside for Bridge<'_, '_> {
     }
 }
 
+/// Reads what is to be logged, and at which level.
+fn logged(lua: &mut lua::Call<'_>) -> Result<(f64, Vec<u8>), Fault> {
+    if lua.len() < 2 {
+        return Err(thrown(lua, "ERR redis.log() requires two arguments or more."));
+    }
+    let Value::Number(level) = lua.arg(0) else {
+        return Err(thrown(lua, "ERR First argument must be a number (log level)."));
+    };
+    if !(0.0..4.0).contains(&level) {
+        return Err(thrown(lua, "ERR Invalid debug level."));
+    }
+    let words: Vec<Vec<u8>> = (1..lua.len()).filter_map(|i| lua.text(lua.arg(i))).collect();
+    Ok((level, words.join(&b' ')))
+}
+
 /// Carries out what needs no caller.
 pub(super) fn plain(function: u32, lua: &mut lua::Call<'_>) -> Result<Ret, Fault> {
     match FUNCTIONS[function as usize].1 {
         // Nobody is there whom it could be told.
-        Do::Log => Ok(Ret::None),
+        Do::Log => logged(lua).map(|_| Ret::None),
         Do::ErrorReply => one_field(lua, "err"),
         Do::StatusReply => one_field(lua, "ok"),
         Do::Sha1Hex => {

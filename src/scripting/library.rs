@@ -17,8 +17,8 @@ const LOADING: u64 = 5_000_000;
 /// All libraries, and the functions in them.
 pub(super) struct Libraries {
     lua: Lua,
-    /// What is called `redis` while a library is loaded.
-    redis: TableId,
+    /// The globals while a library is loaded.
+    loading: TableId,
     limits: Limits,
     /// The keyspace's number for them.
     pub version: u64,
@@ -40,8 +40,8 @@ pub(super) struct Registered {
 
 impl Libraries {
     pub fn new(limits: Limits) -> Self {
-        let (lua, redis) = new_lua(limits);
-        Self { lua, redis, limits, version: 0, all: vec![], functions: vec![] }
+        let (lua, loading) = new_lua(limits);
+        Self { lua, loading, limits, version: 0, all: vec![], functions: vec![] }
     }
 
     pub fn lua(&mut self) -> &mut Lua {
@@ -105,21 +105,12 @@ impl Libraries {
         Ok(name)
     }
 
-    /// Runs a library's code, which sees less than its functions will.
+    /// Runs a library's code, which sees nothing of what its functions will but the library `redis`, and less of that.
     fn run(&mut self, body: &[u8], loading: &mut Loading) -> Result {
-        let memory = |_| Error::Text("ERR not enough memory for the library");
         self.lua.make_room();
-        let globals = self.lua.globals();
-        let hidden =
-            ["redis", "math", "getmetatable"].map(|name| (name, self.lua.global(name).unwrap_or_default()));
-        for (name, _) in hidden {
-            let seen = if name == "redis" { Value::Table(self.redis) } else { Value::Nil };
-            self.lua.set_name(globals, name, seen).map_err(memory)?;
-        }
+        let globals = self.lua.swap_globals(self.loading);
         let result = self.run_body(body, loading);
-        for (name, value) in hidden {
-            self.lua.set_name(globals, name, value).map_err(memory)?;
-        }
+        self.lua.swap_globals(globals);
         result
     }
 
@@ -136,8 +127,7 @@ impl Libraries {
             Outcome::Paused => Err(Error::Text("ERR FUNCTION LOAD timeout")),
             Outcome::Failed(failure) => {
                 let text = super::message(&mut self.lua, failure.value);
-                let text = text.strip_prefix(b"ERR ").unwrap_or(&text);
-                Err(Error::said([b"ERR Error registering functions: ", text].concat()))
+                Err(Error::said([b"ERR Error registering functions: ", &*text].concat()))
             }
         };
         self.lua.stop();
@@ -152,7 +142,7 @@ impl Libraries {
     pub fn delete(&mut self, name: &[u8]) -> bool {
         let was_there = self.remove(name);
         if self.all.is_empty() {
-            (self.lua, self.redis) = new_lua(self.limits);
+            (self.lua, self.loading) = new_lua(self.limits);
         }
         was_there
     }
@@ -181,17 +171,16 @@ fn describe(functions: &[Registered]) -> Vec<LibraryFunction> {
     functions.iter().map(describe).collect()
 }
 
-/// Returns an interpreter, and the library `redis` for code that is being loaded.
+/// Returns an interpreter, and the globals of code that is being loaded.
 fn new_lua(limits: Limits) -> (Lua, TableId) {
     let made = Lua::new(limits).and_then(|mut lua| {
         bridge::open(&mut lua)?;
-        let loading = bridge::open_for_loading(&mut lua)?;
-        // While a library is loaded, nothing in Lua may know what is hidden from it.
-        let hidden = [lua.global("redis")?, lua.global("math")?, lua.global("getmetatable")?];
-        for value in [Value::Table(loading)].into_iter().chain(hidden) {
-            lua.pin(value);
-        }
+        let redis = bridge::open_for_loading(&mut lua)?;
+        let loading = lua.new_table(0, 1)?;
+        lua.set_name(loading, "redis", Value::Table(redis))?;
+        lua.pin(Value::Table(loading));
         lua.seal()?;
+        lua.guard(redis);
         lua.guard(loading);
         Ok((lua, loading))
     });
@@ -274,12 +263,11 @@ impl Loading {
                     "ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).",
                 ));
             }
-            (2, Value::Str(name)) => {
-                let name = Bytes::from(lua.bytes(name));
-                self.new_function(name, lua.arg(1))?
-            }
-            (2, _) => {
-                return Err(Refused::Text("ERR first argument to redis.register_function must be a string"));
+            (2, name) => {
+                let name = lua.text(name);
+                let name = name
+                    .ok_or(Refused::Text("ERR first argument to redis.register_function must be a string"))?;
+                self.new_function(name.into(), lua.arg(1))?
             }
             _ => return Err(Refused::Text("ERR wrong number of arguments to redis.register_function")),
         };
@@ -310,23 +298,23 @@ impl Loading {
         let entries: Vec<(Value, Value)> = lua.entries(table);
         let (mut name, mut callback, mut flags, mut description) = (None, None, Flags::default(), None);
         for (key, value) in entries {
-            let Value::Str(key) = key else {
+            let Some(key) = lua.text(key) else {
                 return Err(Refused::Text(
                     "ERR named argument key given to redis.register_function is not a string",
                 ));
             };
-            match (&lua.bytes(key).to_ascii_lowercase()[..], value) {
-                (b"function_name", Value::Str(id)) => name = Some(Bytes::from(lua.bytes(id))),
-                (b"function_name", _) => {
-                    return Err(Refused::Text(
+            match (&key.to_ascii_lowercase()[..], value) {
+                (b"function_name", value) => {
+                    let text = lua.text(value).ok_or(Refused::Text(
                         "ERR function_name argument given to redis.register_function must be a string",
-                    ));
+                    ))?;
+                    name = Some(Bytes::from(text));
                 }
-                (b"description", Value::Str(id)) => description = Some(Bytes::from(lua.bytes(id))),
-                (b"description", _) => {
-                    return Err(Refused::Text(
+                (b"description", value) => {
+                    let text = lua.text(value).ok_or(Refused::Text(
                         "ERR description argument given to redis.register_function must be a string",
-                    ));
+                    ))?;
+                    description = Some(Bytes::from(text));
                 }
                 (b"callback", Value::Closure(_) | Value::Native(_)) => callback = Some(value),
                 (b"callback", _) => {
