@@ -104,36 +104,45 @@ fn set(call: &mut Call<'_>) -> Result {
     if !call.args.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
+    let failed = |name: &[u8], why: &str| {
+        let name = String::from_utf8_lossy(name);
+        Error::said(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+    };
     let mut config = call.shared.config.clone();
-    let mut changed: Vec<Changed> = vec![];
+    let mut parameters = vec![];
+    // No value is looked at before every name is in order.
     for i in (2..call.args.len()).step_by(2) {
-        let name = String::from_utf8_lossy(call.args.at(i));
-        let value = String::from_utf8_lossy(call.args.at(i + 1));
-        let Some(parameter) = Config::parameter(&name) else {
+        let name = call.args.at(i);
+        let Some(parameter) = Config::parameter(&String::from_utf8_lossy(name)) else {
             let text = "ERR Unknown option or number of arguments for CONFIG SET - '{}'";
-            return Err(Error::quoting(text, &[call.args.at(i)]));
+            return Err(Error::quoting(text, &[name]));
         };
-        let failed = |why: &str| {
-            Error::said(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
-        };
-        if call.shared.persistence.loading.is_some() && NOT_WHILE_LOADING.contains(&parameter.name) {
-            return Err(Error::Text("LOADING Redis is loading the dataset in memory"));
-        }
+        let value = String::from_utf8_lossy(call.args.at(i + 1));
         match parameter.changes {
             Changes::Anytime => {}
             Changes::WithRestart if parameter.get(&config) == value => {}
-            Changes::AtStart | Changes::WithRestart => return Err(failed("can't set immutable config")),
+            Changes::AtStart | Changes::WithRestart => {
+                return Err(failed(name, "can't set immutable config"));
+            }
             Changes::Protected => {
                 if !config.enable_protected_configs.allows(&call.session.peer) {
-                    return Err(failed("can't set protected config"));
+                    return Err(failed(name, "can't set protected config"));
                 }
             }
         }
-        if changed.iter().any(|other| other.name == parameter.name) {
-            return Err(failed("duplicate parameter"));
+        if call.shared.persistence.loading.is_some() && NOT_WHILE_LOADING.contains(&parameter.name) {
+            return Err(Error::Text("LOADING Redis is loading the dataset in memory"));
         }
+        if parameters.iter().any(|(_, other): &(_, &Parameter)| other.name == parameter.name) {
+            return Err(failed(name, "duplicate parameter"));
+        }
+        parameters.push((i, parameter));
+    }
+    let mut changed: Vec<Changed> = vec![];
+    for (i, parameter) in parameters {
         let before = parameter.get(&config);
-        parameter.set(&mut config, &value).map_err(|why| failed(&why))?;
+        let value = String::from_utf8_lossy(call.args.at(i + 1));
+        parameter.set(&mut config, &value).map_err(|why| failed(call.args.at(i), &why))?;
         changed.push(Changed { name: parameter.name, before });
     }
     call.shared.config = config;

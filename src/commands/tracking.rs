@@ -26,12 +26,12 @@ command! {
 }
 
 fn tracking(call: &mut Call<'_>) -> Result {
+    let (asked, at_odds) = parse(call)?;
     let on = match (call.args.is(2, "ON"), call.args.is(2, "OFF")) {
         (true, _) => true,
         (_, true) => false,
         _ => return Err(Error::Syntax),
     };
-    let (asked, at_odds) = parse(call)?;
     if !on {
         if call.session.tracking.take().is_some() {
             call.shared.readers.disable(call.session.id);

@@ -72,7 +72,7 @@ impl Engine {
 impl Shared {
     /// Asks replicas how far they are, outside of a unit.
     pub(super) fn ask_replicas(&mut self) {
-        if self.following.is_none() {
+        if self.following.is_none() && !self.primary.is_empty() {
             let Shared { primary, clients, .. } = self;
             primary.ask(sender(clients));
         }
