@@ -307,15 +307,15 @@ command! {
 }
 
 fn pause(call: &mut Call<'_>) -> Result {
+    if call.args.len() > 4 {
+        return Err(Error::wrong_subcommand(call.args.at(1), "CLIENT"));
+    }
     let scope = match call.args.get(3) {
         None => Scope::All,
         Some(_) if call.args.is(3, "WRITE") => Scope::Write,
         Some(_) if call.args.is(3, "ALL") => Scope::All,
         Some(_) => return Err(Error::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    if call.args.len() > 4 {
-        return Err(Error::Syntax);
-    }
     let ms = number::parse_int(call.args.at(2));
     let ms = ms.ok_or(Error::Text("ERR timeout is not an integer or out of range"))?;
     let ms = u64::try_from(ms).map_err(|_| Error::Text("ERR timeout is negative"))?;

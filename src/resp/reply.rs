@@ -62,9 +62,11 @@ impl<'a> Reply<'a> {
         self.line(b'+', text.as_bytes());
     }
 
-    /// Writes a refusal; line breaks in it become blanks.
+    /// Writes a refusal; line breaks in it become blanks, those at its end nothing.
     pub fn error(&mut self, error: &Error) {
-        self.unbroken_line(b'-', &error.bytes());
+        let text = error.bytes();
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+        self.unbroken_line(b'-', &text[..end.map_or(0, |end| end + 1)]);
     }
 
     /// Writes a line; line breaks in it become blanks.

@@ -537,7 +537,7 @@ impl Setting for ClientLimits {
     fn change(&mut self, text: &str) -> Result<(), String> {
         const WRONG: &str = "Wrong number of arguments in buffer limit configuration.";
         let words: Vec<_> = text.split_ascii_whitespace().collect();
-        if words.is_empty() || !words.len().is_multiple_of(4) {
+        if !words.len().is_multiple_of(4) {
             return Err(WRONG.into());
         }
         let mut limits = *self;
