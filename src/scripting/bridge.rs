@@ -62,13 +62,18 @@ impl Default for Replication {
     }
 }
 
-/// Makes the library, for scripts.
-pub(super) fn open(lua: &mut Lua) -> Result<(), OutOfMemory> {
+/// Tells whether functions of libraries have what scripts have under this name.
+pub(super) fn is_for_functions(name: &str) -> bool {
+    !matches!(name, "replicate_commands" | "breakpoint" | "debug")
+}
+
+/// Makes the library, with those of its functions that `has` says.
+pub(super) fn open(lua: &mut Lua, has: fn(&str) -> bool) -> Result<(), OutOfMemory> {
     let table = lua.new_table(0, 32)?;
     let globals = lua.globals();
     lua.set_name(globals, "redis", Value::Table(table))?;
     for (i, (name, what)) in FUNCTIONS.iter().enumerate() {
-        if *what != Do::RegisterFunction {
+        if *what != Do::RegisterFunction && has(name) {
             let function = lua.outside(i as u32)?;
             lua.set_name(table, name, function)?;
         }
@@ -200,7 +205,8 @@ impl<'a, 'c> Bridge<'a, 'c> {
         if lua.len() != 1 {
             return Err(thrown(lua, "ERR redis.set_repl() requires two arguments."));
         }
-        let flags = lua.int(0)?;
+        // What is no number is none of them.
+        let flags = lua.int(0).unwrap_or(0);
         let Some(flags) = u8::try_from(flags).ok().filter(|flags| *flags <= 3) else {
             let text = "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
             return Err(thrown(lua, text));

@@ -174,7 +174,7 @@ fn describe(functions: &[Registered]) -> Vec<LibraryFunction> {
 /// Returns an interpreter, and the globals of code that is being loaded.
 fn new_lua(limits: Limits) -> (Lua, TableId) {
     let made = Lua::new(limits).and_then(|mut lua| {
-        bridge::open(&mut lua)?;
+        bridge::open(&mut lua, bridge::is_for_functions)?;
         let redis = bridge::open_for_loading(&mut lua)?;
         let loading = lua.new_table(0, 1)?;
         lua.set_name(loading, "redis", Value::Table(redis))?;

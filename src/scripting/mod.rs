@@ -239,7 +239,7 @@ impl Interpreter for Scripting {
 
 fn new_lua(limits: Limits) -> Lua {
     let made = Lua::new(limits).and_then(|mut lua| {
-        bridge::open(&mut lua)?;
+        bridge::open(&mut lua, |_| true)?;
         let globals = lua.globals();
         for name in ["KEYS", "ARGV"] {
             let empty = lua.new_table(0, 0)?;
@@ -328,6 +328,8 @@ fn message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
         },
         Value::Str(id) => [b"ERR ", lua.bytes(id)].concat(),
         Value::Number(number) => [b"ERR ", &*number::format_significant(number, 14)].concat(),
+        Value::Nil => b"ERR nil".to_vec(),
+        Value::Bool(value) => format!("ERR {value}").into_bytes(),
         _ => b"ERR unknown error".to_vec(),
     }
 }

@@ -346,7 +346,13 @@ fn unpack(call: &mut Call<'_>) -> Result<Ret, Fault> {
 }
 
 fn pcall(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    call.any(0)?;
+    if call.len() == 0 {
+        // Redis has a `pcall` of its own, which calls what it has put there itself.
+        let text = call.string(b"attempt to call a boolean value")?;
+        call.push(Value::Bool(false))?;
+        call.push(text)?;
+        return Ok(Ret::Pushed(2));
+    }
     // The function lies where the results go, so that `true` can be put before them.
     Ok(Ret::more(Then::Protect(call.len() - 1, false)))
 }

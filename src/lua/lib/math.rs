@@ -104,7 +104,9 @@ fn pow(call: &mut Call<'_>) -> Result<Ret, Fault> {
 }
 
 fn ldexp(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    let (mut number, exponent) = (call.number(0)?, call.int(1)? as i32);
+    // The second one is looked at first, as the reference implementation's compiler does.
+    let exponent = call.int(1)? as i32;
+    let mut number = call.number(0)?;
     let mut left = exponent.clamp(-4_000, 4_000);
     // Steps that are exact, or that round only at the end.
     while left != 0 && number != 0.0 && number.is_finite() {

@@ -23,7 +23,6 @@ pub(super) fn open(lua: &mut Lua) -> Result<(), OutOfMemory> {
 }
 
 fn concat(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    let table = call.table_arg(0)?;
     let separator = match call.arg(1) {
         Value::Nil => vec![],
         _ => {
@@ -31,6 +30,7 @@ fn concat(call: &mut Call<'_>) -> Result<Ret, Fault> {
             call.bytes(id).to_vec()
         }
     };
+    let table = call.table_arg(0)?;
     let first = i64::from(call.int_or(2, 1)? as i32);
     let last = if call.arg(3).is_nil() { call.len_of(table) as i64 } else { i64::from(call.int(3)? as i32) };
     // How long the text is comes first, so that it is made once and counted before.
