@@ -264,7 +264,7 @@ fn logged(lua: &mut lua::Call<'_>) -> Result<(f64, Vec<u8>), Fault> {
     if lua.len() < 2 {
         return Err(thrown(lua, "ERR redis.log() requires two arguments or more."));
     }
-    let Value::Number(level) = lua.arg(0) else {
+    let Ok(level) = lua.number(0) else {
         return Err(thrown(lua, "ERR First argument must be a number (log level)."));
     };
     if !(0.0..4.0).contains(&level) {

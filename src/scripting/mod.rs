@@ -319,8 +319,15 @@ fn is_counted(lua: &mut Lua, thrown: Value) -> bool {
     lua.string(b"ignore_error_stats_update").is_ok_and(|name| !lua.table(table).get(name).is_nil())
 }
 
-/// Returns what was thrown as the text of an error.
+/// Returns what was thrown as the text of an error, which ends where C's would.
 fn message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
+    let mut text = whole_message(lua, thrown);
+    let end = text.iter().position(|byte| *byte == 0);
+    text.truncate(end.unwrap_or(text.len()));
+    text
+}
+
+fn whole_message(lua: &mut Lua, thrown: Value) -> Vec<u8> {
     match thrown {
         Value::Table(table) => match lua.string(b"err").map(|name| lua.table(table).get(name)) {
             Ok(Value::Str(id)) => lua.bytes(id).to_vec(),

@@ -221,7 +221,7 @@ fn select(call: &mut Call<'_>) -> Result<Ret, Fault> {
     {
         return Ok(Ret::One(Value::Number((call.len() - 1) as f64)));
     }
-    let (wanted, count) = (call.int(0)?, call.len() as i64);
+    let (wanted, count) = (i64::from(call.int(0)? as i32), call.len() as i64);
     let first = if wanted < 0 { count.saturating_add(wanted) } else { wanted.min(count) };
     if first < 1 {
         return Err(call.arg_error(0, "index out of range"));
@@ -379,9 +379,6 @@ fn compile(call: &mut Call<'_>, source: StrId, name: StrId) -> Result<Ret, Fault
 }
 
 fn load(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    if !matches!(call.arg(0), Value::Closure(_) | Value::Native(_)) {
-        return Err(call.type_error(0, "function"));
-    }
     let name = match call.arg(1) {
         Value::Nil => match call.string(b"=(load)")? {
             Value::Str(id) => id,
@@ -389,6 +386,9 @@ fn load(call: &mut Call<'_>) -> Result<Ret, Fault> {
         },
         _ => call.str(1)?,
     };
+    if !matches!(call.arg(0), Value::Closure(_) | Value::Native(_)) {
+        return Err(call.type_error(0, "function"));
+    }
     call.push(Value::Str(name))?;
     call.push(call.arg(0))?;
     Ok(Ret::call(0, Box::new(Pieces(vec![]))))

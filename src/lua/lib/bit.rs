@@ -40,7 +40,8 @@ fn map(call: &mut Call<'_>, function: fn(u32) -> u32) -> Result<Ret, Fault> {
 
 fn fold(call: &mut Call<'_>, function: fn(u32, u32) -> u32) -> Result<Ret, Fault> {
     let mut result = bits(call, 0)?;
-    for i in 1..call.len() {
+    // From the last one on: so the error of two is the one that a script sees in Redis.
+    for i in (1..call.len()).rev() {
         result = function(result, bits(call, i)?);
     }
     answer(result)

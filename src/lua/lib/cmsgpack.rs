@@ -163,10 +163,11 @@ fn unpack_limit(call: &mut Call<'_>) -> Result<Ret, Fault> {
 }
 
 fn unpack_some(call: &mut Call<'_>, limit: i64, offset: i64) -> Result<Ret, Fault> {
-    let (limit, offset) = (i64::from(limit as i32), i64::from(offset as i32));
     let id = call.str(0)?;
     let len = call.bytes(id).len();
-    let number = |n: i64| String::from_utf8_lossy(&crate::base::number::format_int(n)).into_owned();
+    // Printed as the C library does: the lower half.
+    let number =
+        |n: i64| String::from_utf8_lossy(&crate::base::number::format_int((n as i32).into())).into_owned();
     if offset < 0 || limit < 0 {
         let (offset, len) = (number(offset), number(len as i64));
         let text =
