@@ -346,7 +346,7 @@ fn unpack(call: &mut Call<'_>) -> Result<Ret, Fault> {
 }
 
 fn pcall(call: &mut Call<'_>) -> Result<Ret, Fault> {
-    if call.len() == 0 {
+    if call.is_empty() {
         // Redis has a `pcall` of its own, which calls what it has put there itself.
         let text = call.string(b"attempt to call a boolean value")?;
         call.push(Value::Bool(false))?;
