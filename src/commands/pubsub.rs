@@ -97,6 +97,9 @@ command! {
 }
 
 fn subscribe_shards(call: &mut Call<'_>) -> Result {
+    if call.session.turn.is_nested() {
+        return Err(Error::Text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     subscribe(call, Way::Shard)
 }
 

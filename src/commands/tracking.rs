@@ -128,21 +128,14 @@ fn merge(before: Option<&Tracking>, mut asked: Tracking, at_odds: bool) -> Resul
 /// A key must not be told twice to one client.
 fn refuse_overlaps(before: &[Bytes], asked: &[Bytes]) -> Result {
     let overlap = |a: &Bytes, b: &Bytes| a.starts_with(b) || b.starts_with(a);
-    let text = |prefix: &Bytes| String::from_utf8_lossy(prefix).into_owned();
     for (i, prefix) in asked.iter().enumerate() {
-        if let Some(other) = before.iter().find(|other| *other != prefix && overlap(prefix, other)) {
-            return Err(Error::said(format!(
-                "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must not overlap.",
-                text(prefix),
-                text(other)
-            )));
+        if let Some(other) = before.iter().find(|other| overlap(prefix, other)) {
+            let text = "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must not overlap.";
+            return Err(Error::quoting(text, &[prefix, other]));
         }
         if let Some(other) = asked[i + 1..].iter().find(|other| overlap(prefix, other)) {
-            return Err(Error::said(format!(
-                "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a single client must not overlap.",
-                text(prefix),
-                text(other)
-            )));
+            let text = "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a single client must not overlap.";
+            return Err(Error::quoting(text, &[prefix, other]));
         }
     }
     Ok(())

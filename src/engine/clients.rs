@@ -134,6 +134,8 @@ impl Engine {
     pub fn detach(&mut self, from: SessionId, now: Time) -> Option<SessionId> {
         let speaker = &mut self.shared.clients.get_mut(from)?.session;
         let waiting = speaker.waiting.take()?;
+        // The reply that was to be left out goes elsewhere.
+        speaker.leaves_reply_out();
         let mut session = Session::new(speaker.peer.clone(), self.shared.hash_key, now);
         session.db = speaker.db;
         session.protocol = speaker.protocol;
@@ -212,8 +214,12 @@ impl Engine {
             session: &mut client.session,
             shared: &mut self.shared,
         };
+        let start = call.reply.mark();
         dispatch::resume(&mut call);
-        let still = client.session.turn.is_still();
+        let still = call.session.turn.is_still();
+        if !still {
+            dispatch::silence(&mut call, start);
+        }
         client.session.turn = Turn::Sent;
         if still {
             client.session.waiting = Some(waiting);

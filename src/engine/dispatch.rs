@@ -8,7 +8,7 @@ use super::acl::Denied;
 use super::call::Call;
 use super::monitor;
 use super::request::Request;
-use super::session::{Replies, Turn};
+use super::session::Turn;
 
 /// Runs the command that the arguments name, and writes its reply.
 pub fn dispatch(call: &mut Call<'_>) {
@@ -149,6 +149,13 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
         return Err(Error::said(format!(
             "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         )));
+    }
+    // Pauses don't hold these up, which is not to be made use of.
+    if (call.session.monitor || call.session.replica)
+        && call.session.turn == Turn::Sent
+        && flags.any(Flags::READONLY | Flags::WRITE | Flags::MAY_REPLICATE)
+    {
+        return Err(Error::Text("ERR Replica can't interact with the keyspace"));
     }
     Ok(())
 }
@@ -316,15 +323,9 @@ fn unknown_subcommand(call: &Call<'_>) -> Error {
 
 /// Leaves a reply out if CLIENT REPLY says so.
 pub(super) fn silence(call: &mut Call<'_>, start: crate::resp::Mark) {
-    match call.session.replies {
-        Replies::On => return,
-        Replies::Off => {}
-        // CLIENT REPLY SKIP itself has written nothing.
-        Replies::SkipNext => {
-            call.session.replies = Replies::Skip;
-            return;
-        }
-        Replies::Skip => call.session.replies = Replies::On,
+    // A call that waits is answered later.
+    if call.session.waiting.is_some() || !call.session.leaves_reply_out() {
+        return;
     }
     // What these say is a message, not a reply.
     let subscribes = call.session.last_command.is_some_and(|name| name.ends_with("SUBSCRIBE"));

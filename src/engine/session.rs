@@ -212,6 +212,22 @@ impl Session {
         }
     }
 
+    /// Returns whether CLIENT REPLY wants no reply to the call that ends now.
+    #[inline]
+    pub(super) fn leaves_reply_out(&mut self) -> bool {
+        match self.replies {
+            Replies::On => return false,
+            Replies::Off => {}
+            // CLIENT REPLY SKIP itself has written nothing.
+            Replies::SkipNext => {
+                self.replies = Replies::Skip;
+                return false;
+            }
+            Replies::Skip => self.replies = Replies::On,
+        }
+        true
+    }
+
     /// Returns the client's watch on a key.
     pub(super) fn watch_on(&mut self, db: u32, key: &[u8]) -> Option<&mut Watched> {
         self.watched.iter_mut().find(|watched| watched.db == db && &*watched.key == key)

@@ -89,6 +89,7 @@ impl Engine {
         let touched = self.effects.take_touched();
         for (i, (touch, key)) in touched.iter().enumerate() {
             self.shared.readers.told(i);
+            self.effects.tell_of(i);
             match touch.what {
                 Happening::Changed(event) => {
                     self.changed(touch.db, key, actor, ready);
@@ -223,11 +224,15 @@ impl Engine {
         }
     }
 
-    /// Appends every queued message to its client's output.
+    /// Appends every queued message to its client's output: what calls published is among what is told of keys.
     fn deliver(&mut self) {
         let pushes = self.effects.take_pushes();
-        for (id, message) in pushes.iter() {
-            self.shared.clients.tell(*id, |client| {
+        let mut pushes: Vec<_> = pushes.iter().collect();
+        if !pushes.is_sorted_by_key(|(push, _)| push.place) {
+            sort::sort_by(&mut pushes, |(one, _), (other, _)| one.place.cmp(&other.place));
+        }
+        for (push, message) in pushes {
+            self.shared.clients.tell(push.to, |client| {
                 let start = client.out.len();
                 client.out.extend_from_slice(message);
                 if client.session.protocol == Protocol::Resp2 {
@@ -242,7 +247,7 @@ fn write_invalidations(reply: &mut Reply<'_>, due: &Due) {
     match due {
         Due::Everything => {
             begin_invalidation(reply);
-            reply.null_array();
+            reply.null();
         }
         Due::Prefixed(keys) => {
             let mut keys = keys.clone();

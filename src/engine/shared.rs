@@ -118,7 +118,9 @@ impl Shared {
         self.waits.leave(id, &waiting);
         self.requests.ask_for_rest(&client.session);
         self.clients.tell(id, |client| {
-            write(&mut Reply::new(&mut client.out, client.session.protocol), nothing);
+            if !client.session.leaves_reply_out() {
+                write(&mut Reply::new(&mut client.out, client.session.protocol), nothing);
+            }
         });
     }
 }

@@ -60,7 +60,17 @@ pub struct Effects {
     /// Calls that replicas are told of, but no log.
     beside: Vec<u8>,
     touched: Arena<Touched>,
-    pushes: Arena<SessionId>,
+    pushes: Arena<Push>,
+    /// Where messages belong that are queued now, if not behind all that was touched.
+    place: Option<usize>,
+}
+
+/// For whom a message is, and where it belongs among all of the unit: behind so many touched keys, twice; odd numbers
+/// are for what is said of the key before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Push {
+    pub to: SessionId,
+    pub place: usize,
 }
 
 impl Effects {
@@ -136,7 +146,8 @@ impl Effects {
     /// Queues a message for a client. Written as RESP2 or RESP3 when it is delivered, so it may hold bulk strings,
     /// integers and arrays only; `write` is given a reply that stands after the message's own header.
     pub fn push(&mut self, to: SessionId, parts: usize, write: impl FnOnce(&mut Reply<'_>)) {
-        self.pushes.push_with(to, |out| {
+        let place = self.place.unwrap_or(2 * self.touched.len());
+        self.pushes.push_with(Push { to, place }, |out| {
             let mut reply = Reply::new(out, Protocol::Resp3);
             reply.push(parts);
             write(&mut reply);
@@ -158,7 +169,13 @@ impl Effects {
         std::mem::take(&mut self.touched)
     }
 
-    pub(crate) fn take_pushes(&mut self) -> Arena<SessionId> {
+    /// Says that messages queued from now on are about the `i`th thing that was touched.
+    pub(crate) fn tell_of(&mut self, i: usize) {
+        self.place = Some(2 * i + 1);
+    }
+
+    pub(crate) fn take_pushes(&mut self) -> Arena<Push> {
+        self.place = None;
         std::mem::take(&mut self.pushes)
     }
 
