@@ -52,7 +52,7 @@ command! {
 }
 
 fn encoding(call: &mut Call<'_>) -> Result {
-    let entry = call.db.entry(call.args.at(2));
+    let entry = call.db.inspect(call.args.at(2));
     call.reply.bulk_or_null(entry.map(|entry| entry_encoding(entry).as_bytes()));
     Ok(())
 }
@@ -84,7 +84,7 @@ command! {
 
 fn frequency(call: &mut Call<'_>) -> Result {
     let (usage, now) = (call.db.usage, call.db.now);
-    match call.db.entry(call.args.at(2)) {
+    match call.db.inspect(call.args.at(2)) {
         None => call.reply.null(),
         Some(_) if usage == Usage::Lately => {
             return Err(Error::Text(
@@ -118,7 +118,7 @@ command! {
 
 fn idle_time(call: &mut Call<'_>) -> Result {
     let (usage, now) = (call.db.usage, call.db.now);
-    match call.db.entry(call.args.at(2)) {
+    match call.db.inspect(call.args.at(2)) {
         None => call.reply.null(),
         Some(entry) if usage == Usage::Lately => call.reply.int(idle_seconds(entry.clock(), now).into()),
         Some(_) => {
@@ -152,7 +152,7 @@ command! {
 
 fn references(call: &mut Call<'_>) -> Result {
     let shares = call.shared.config.shares_integers();
-    match call.db.entry(call.args.at(2)).map(Entry::value) {
+    match call.db.inspect(call.args.at(2)).map(Entry::value) {
         Some(ValueRef::Str(Str::Int(0..10_000))) if shares => call.reply.int(i64::from(i32::MAX)),
         Some(_) => call.reply.int(1),
         None => call.reply.null(),

@@ -353,6 +353,10 @@ command! {
 fn smove(call: &mut Call<'_>) -> Result {
     let (source, destination, member) = (call.args.at(1), call.args.at(2), call.args.at(3));
     let limits = call.db.limits;
+    // Whatever comes of it, both are gone that are past their deadlines.
+    for key in [source, destination] {
+        call.db.exists(key);
+    }
     let found = call.db.write::<Set>(source)?.map(|set| set.has(member));
     // As in Redis, what the destination holds does not matter if there is no source.
     if found.is_some() {

@@ -184,7 +184,7 @@ command! {
 fn xclaim(call: &mut Call<'_>) -> Result {
     let (args, now) = (call.args, call.db.now);
     let (key, name) = (args.at(1), args.at(2));
-    let stream = call.db.write::<Stream>(key)?;
+    let stream = call.db.read::<Stream>(key)?;
     if stream.is_none_or(|stream| stream.groups.get(name).is_none()) {
         return Err(no_key_or_group(key, name));
     }
@@ -382,6 +382,8 @@ command! {
 fn xautoclaim(call: &mut Call<'_>) -> Result {
     let (args, now) = (call.args, call.db.now);
     let (key, name) = (args.at(1), args.at(2));
+    // It is looked up first, which counts.
+    call.db.entry_counted(key);
     let (rules, mut next, count) = autoclaim_options(args, now)?;
     let stream = call.db.write::<Stream>(key)?;
     let Some(stream) = stream.filter(|stream| stream.groups.get(name).is_some()) else {

@@ -304,7 +304,9 @@ command! {
 
 fn xack(call: &mut Call<'_>) -> Result {
     let ids = call.args.from(3);
-    let stream = call.db.write::<Stream>(call.args.at(1))?;
+    let key = call.args.at(1);
+    call.db.read::<Stream>(key)?;
+    let stream = call.db.write::<Stream>(key)?;
     let Some(group) = stream.and_then(|stream| stream.groups.get_mut(call.args.at(2))) else {
         call.reply.int(0);
         return Ok(());

@@ -59,7 +59,7 @@ fn xread(call: &mut Call<'_>) -> Result {
     }
     let resolved = starts.clone();
     starts.retain(|(i, start)| {
-        let stream = call.db.write::<Stream>(call.args.at(*i)).ok().flatten();
+        let stream = call.db.read::<Stream>(call.args.at(*i)).ok().flatten();
         stream.and_then(|stream| stream.newest()).is_some_and(|newest| newest > *start)
     });
     if starts.is_empty() {
@@ -69,7 +69,7 @@ fn xread(call: &mut Call<'_>) -> Result {
     for (i, start) in starts {
         let key = call.args.at(i);
         begin_stream(call, key);
-        if let (Some(stream), Some(from)) = (call.db.read::<Stream>(key)?, start.next()) {
+        if let (Some(stream), Some(from)) = (call.db.write::<Stream>(key)?, start.next()) {
             let items = stream.range(from, Id::MAX, Order::OldestFirst);
             write_items(&mut call.reply, items.take(request.count));
         }
@@ -139,7 +139,7 @@ fn xreadgroup(call: &mut Call<'_>) -> Result {
     for (i, start) in starts {
         let key = call.args.at(i);
         // A stream that is named twice may have nothing new the second time.
-        if matches!(start, Start::Pending(_)) || has_new(&mut call.db, key, request.group) {
+        if has_new(&mut call.db, key, request.group) || matches!(start, Start::Pending(_)) {
             serve(call, key, start, &request)?;
             served += 1;
         }
@@ -198,7 +198,7 @@ fn lacks(stream: Option<&Stream>, group: &[u8]) -> bool {
 
 /// Returns whether a stream has an entry that the group was not given.
 fn has_new(db: &mut Db<'_>, key: &[u8], group: &[u8]) -> bool {
-    let Ok(Some(stream)) = db.write::<Stream>(key) else { return false };
+    let Ok(Some(stream)) = db.read::<Stream>(key) else { return false };
     let last = stream.groups.get(group).map_or(Id::MAX, |group| group.last);
     stream.newest().is_some_and(|newest| newest > last)
 }

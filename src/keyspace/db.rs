@@ -107,6 +107,16 @@ impl<'a> Db<'a> {
         self.find(key).map(|entry| &*entry.into_mut())
     }
 
+    /// Returns a key's entry to be looked at, as by OBJECT; counts a hit or a miss, of which nobody is told.
+    pub fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        if self.exists(key) {
+            self.stats().hits += 1;
+        } else {
+            self.stats().misses += 1;
+        }
+        self.entry(key)
+    }
+
     /// Returns a key's entry to be looked at, whatever its kind; counts a hit or a miss, and leaves the access clock.
     pub fn peek_counted(&mut self, key: &[u8]) -> Option<&Entry> {
         self.find_counted(key, false)
