@@ -218,6 +218,10 @@ impl Ours {
     fn examine(&mut self, body: &[u8]) {
         let digest = self.call(&words("DEBUG DIGEST-VALUE k"));
         let payload = bulk(&self.call(&words("DUMP k")));
+        if self.call(&words("TYPE k")) == b"+none\r\n" {
+            // A hash all of whose fields are past their deadlines is taken in, and is gone with that.
+            return;
+        }
         let answer = self.call(&restore(&payload));
         assert_eq!(answer, b"+OK\r\n", "{}", body.escape_ascii());
         assert_eq!(self.call(&words("DEBUG DIGEST-VALUE k")), digest, "{}", body.escape_ascii());
