@@ -41,8 +41,7 @@ fn lines(parameter: &Parameter, config: &Config, default: &Config, whole: bool) 
     let needed = whole || value != default;
     let line = |value: &str, needed| Line { text: format!("{name} {value}").into_bytes(), needed };
     match parameter.style {
-        Style::Plain | Style::Words | Style::Quoted if value.is_empty() && default.is_empty() => vec![],
-        Style::Words if value.is_empty() => vec![line("\"\"", needed)],
+        Style::Plain | Style::Words | Style::Quoted if value.is_empty() => vec![line("\"\"", needed)],
         Style::Plain | Style::Words => vec![line(&value, needed)],
         Style::Quoted => {
             let mut quoted = String::new();
@@ -55,7 +54,9 @@ fn lines(parameter: &Parameter, config: &Config, default: &Config, whole: bool) 
         Style::Pairs => chunks(&value, 2).map(|pair| line(&pair, true)).collect(),
         Style::Classes => {
             let limits = chunks(&value, 4).zip(chunks(&default, 4));
-            let shown = |limit: &str| limit.split(' ').map(with_unit).collect::<Vec<_>>().join(" ");
+            // A file calls them by their present name; CONFIG GET does not.
+            let word = |word: &str| if word == "slave" { "replica".to_owned() } else { with_unit(word) };
+            let shown = |limit: &str| limit.split(' ').map(word).collect::<Vec<_>>().join(" ");
             limits.map(|(limit, default)| line(&shown(&limit), whole || limit != default)).collect()
         }
     }
@@ -188,7 +189,8 @@ mod tests {
             ("repl-backlog-size", "1025"),
             ("bind", ""),
             ("hash-max-ziplist-entries", "7"),
-            ("client-output-buffer-limit", "pubsub 1kb 1 2"),
+            ("client-output-buffer-limit", "pubsub 1kb 1 2 slave 1mb 2 3"),
+            ("latency-tracking-info-percentiles", ""),
             ("save", ""),
         ];
         let text = rewritten("hash-max-ziplist-entries 20\nhash-max-listpack-entries 30\n", &changes, false);
@@ -200,11 +202,18 @@ mod tests {
             "repl-backlog-size 1025",
             "bind \"\"",
             "client-output-buffer-limit pubsub 1kb 1 2",
+            "client-output-buffer-limit replica 1mb 2 3",
+            "latency-tracking-info-percentiles \"\"",
             "save \"\"",
         ] {
             assert!(after.lines().any(|other| other == line), "{line} is not in {after}");
         }
-        assert_eq!(after.matches("client-output-buffer-limit").count(), 1);
+        assert_eq!(after.matches("client-output-buffer-limit").count(), 2);
+        for line in ["requirepass", "logfile", "notify-keyspace-events", "latency-tracking-info-percentiles"]
+        {
+            let line = format!("{line} \"\"\n");
+            assert!(rewritten(&line, &[("latency-tracking-info-percentiles", "")], false).starts_with(&line));
+        }
     }
 
     #[test]
