@@ -104,6 +104,7 @@ mod thread;
 mod value;
 mod vm;
 
+use crate::base::sort;
 use heap::Heap;
 use lexer::Refusal;
 use native::{Entry, Native};
@@ -259,6 +260,16 @@ impl Lua {
     /// Lets go of a compiled chunk.
     pub fn unload(&mut self, function: Function) {
         self.unpin(Value::Closure(function.0));
+    }
+
+    /// Lets go of several compiled chunks, and frees what nothing else has.
+    pub fn unload_all(&mut self, functions: &[Function]) {
+        let mut gone: Vec<u32> = functions.iter().map(|function| function.0.0).collect();
+        sort::sort(&mut gone);
+        let is_gone =
+            |value: &Value| matches!(value, Value::Closure(id) if gone.binary_search(&id.0).is_ok());
+        self.vm.heap.pinned.retain(|value| !is_gone(value));
+        self.collect();
     }
 
     fn compile(&mut self, source: &[u8], name: StrId) -> Result<Value, Refusal> {

@@ -8,6 +8,7 @@ mod shebang;
 use crate::base::bytes::Bytes;
 use crate::base::checksum::sha1_hex;
 use crate::base::number;
+use crate::base::sort;
 use crate::engine::Call;
 use crate::engine::interpreter::{Busy, Interpreter, Library, NO_SCRIPT, Script, Source};
 use crate::lua::{Failure, Function, Limits, Lua, OutOfMemory, Outcome, StrId, Value};
@@ -23,6 +24,8 @@ const SLICE: u64 = 200_000;
 /// Instructions of a script that can't be interrupted: it is part of a transaction, or who calls can't wait.
 const UNINTERRUPTED: u64 = 2_000_000_000;
 const NAME: &[u8] = b"@user_script";
+/// What scripts that were only run may take of the limit of memory, so that there is room to run some.
+const KEPT_PART: usize = 8;
 
 /// Every script and library, and the one that runs.
 pub struct Scripting {
@@ -30,6 +33,10 @@ pub struct Scripting {
     limits: Limits,
     /// Sorted by digest.
     scripts: Vec<([u8; 40], Kept)>,
+    /// How often any of them was run.
+    runs: u64,
+    /// With so much memory in use there may be too many of them.
+    crowded_at: usize,
     libraries: Libraries,
     run: Option<Run>,
 }
@@ -38,6 +45,10 @@ pub struct Scripting {
 struct Kept {
     function: Function,
     flags: Flags,
+    /// SCRIPT LOAD has asked to keep it.
+    loaded: bool,
+    /// Which of all runs was its last one.
+    last_run: u64,
 }
 
 /// What is known of the script that runs, besides what Lua knows.
@@ -58,24 +69,53 @@ impl Scripting {
     /// Makes an interpreter. `seed` is unknown to clients.
     pub fn new(seed: u64) -> Self {
         let limits = Limits { memory: 256 << 20, seed };
-        Self { lua: new_lua(limits), limits, scripts: vec![], libraries: Libraries::new(limits), run: None }
+        let (lua, libraries) = (new_lua(limits), Libraries::new(limits));
+        let crowded_at = limits.memory / KEPT_PART;
+        Self { lua, limits, scripts: vec![], runs: 0, crowded_at, libraries, run: None }
     }
 
     /// Returns the place of a script, which is compiled if it is not there yet.
     fn compiled(&mut self, code: &[u8]) -> Result<usize> {
         let digest = sha1_hex(code);
-        let at = match self.find(&digest) {
-            Ok(at) => return Ok(at),
-            Err(at) => at,
-        };
+        if let Ok(at) = self.find(&digest) {
+            return Ok(at);
+        }
         let (flags, body) = shebang::of_script(code)?;
         self.lua.make_room();
+        self.forget_some();
         let function = self
             .lua
             .load(&body, NAME)
             .map_err(|why| Error::said([b"ERR Error compiling script (new function): ", &*why].concat()))?;
-        self.scripts.insert(at, (digest, Kept { function, flags }));
+        let at = self.find(&digest).unwrap_or_else(|at| at);
+        self.scripts.insert(at, (digest, Kept { function, flags, loaded: false, last_run: self.runs }));
         Ok(at)
+    }
+
+    /// Forgets half of the scripts that nobody has loaded, the ones that were not run for longest, if what is kept takes
+    /// more than its part of the memory. So does Redis from 7.4 on, when there are more than 500.
+    fn forget_some(&mut self) {
+        if self.lua.memory() < self.crowded_at {
+            return;
+        }
+        self.lua.collect();
+        let part = self.limits.memory / KEPT_PART;
+        if self.lua.memory() > part {
+            let mut runs: Vec<u64> =
+                self.scripts.iter().filter(|(_, kept)| !kept.loaded).map(|(_, kept)| kept.last_run).collect();
+            sort::sort(&mut runs);
+            let until = runs.get(runs.len() / 2).copied().unwrap_or_default();
+            let mut gone = vec![];
+            self.scripts.retain(|(_, kept)| {
+                let stays = kept.loaded || kept.last_run > until;
+                if !stays {
+                    gone.push(kept.function);
+                }
+                stays
+            });
+            self.lua.unload_all(&gone);
+        }
+        self.crowded_at = part.max(self.lua.memory() + part / 2);
     }
 
     fn find(&self, digest: &[u8]) -> Result<usize, usize> {
@@ -97,7 +137,10 @@ impl Scripting {
                         self.find(digest).map_err(|_| NO_SCRIPT)?
                     }
                 };
-                (Bytes::from(&self.scripts[at].0[..]), false, self.scripts[at].1.flags)
+                self.runs += 1;
+                let (digest, kept) = &mut self.scripts[at];
+                kept.last_run = self.runs;
+                (Bytes::from(&digest[..]), false, kept.flags)
             }
         };
         let flags = flags.admitted(call, script.read_only)?;
@@ -165,7 +208,11 @@ impl Scripting {
 
 impl Interpreter for Scripting {
     fn limit_memory(&mut self, bytes: u64) {
-        self.limits.memory = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if bytes == self.limits.memory {
+            return;
+        }
+        (self.limits.memory, self.crowded_at) = (bytes, bytes / KEPT_PART);
         self.lua.limit_memory(self.limits.memory);
         self.libraries.limit_memory(self.limits.memory);
     }
@@ -194,7 +241,9 @@ impl Interpreter for Scripting {
 
     fn load(&mut self, code: &[u8]) -> Result<[u8; 40]> {
         let at = self.compiled(code)?;
-        Ok(self.scripts[at].0)
+        let (digest, kept) = &mut self.scripts[at];
+        kept.loaded = true;
+        Ok(*digest)
     }
 
     fn has(&self, digest: &[u8]) -> bool {
@@ -204,6 +253,7 @@ impl Interpreter for Scripting {
     fn flush(&mut self) {
         self.scripts.clear();
         self.lua = new_lua(self.limits);
+        self.crowded_at = self.limits.memory / KEPT_PART;
     }
 
     fn usage(&self) -> (usize, usize) {

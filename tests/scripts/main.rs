@@ -210,3 +210,30 @@ fn the_limit_of_memory_holds_for_the_process() {
         assert!(peak <= MOST_KB, "{script}: {peak} kB");
     }
 }
+
+#[test]
+fn scripts_that_were_only_run_are_forgotten_before_they_fill_the_memory() {
+    const SCRIPTS: usize = 6_000;
+    let server = redlet(&["--lua-memory-limit", "4mb"]);
+    let mut client = server.connect();
+    let script = |i: usize| format!("return {i} + #KEYS");
+    let loaded = client.call(&["SCRIPT", "LOAD", "return 'loaded'"]);
+    let digest = String::from_utf8_lossy(&loaded[5..45]).into_owned();
+    for i in 0..SCRIPTS {
+        assert_eq!(client.call(&["EVAL", &script(i), "0"]), format!(":{i}\r\n").as_bytes());
+        if i % 100 == 0 {
+            assert_eq!(client.call(&["EVAL", &script(0), "0"]), b":0\r\n");
+        }
+    }
+    let info = String::from_utf8_lossy(&client.call(&["INFO", "memory"])).into_owned();
+    let kept = info.lines().find_map(|line| line.strip_prefix("number_of_cached_scripts:")).expect("a count");
+    let kept: usize = kept.parse().expect("a number");
+    assert!((10..SCRIPTS / 2).contains(&kept), "{kept}");
+    assert_eq!(client.call(&["EVALSHA", &digest, "0"]), b"$6\r\nloaded\r\n");
+    let digests = [0, 1, SCRIPTS - 1].map(|i| {
+        let reply = client.call(&["EVAL", "return redis.sha1hex(ARGV[1])", "0", &script(i)]);
+        String::from_utf8_lossy(&reply[5..45]).into_owned()
+    });
+    let exist = ["SCRIPT", "EXISTS"].into_iter().chain(digests.iter().map(String::as_str));
+    assert_eq!(client.call(&exist.collect::<Vec<_>>()), b"*3\r\n:1\r\n:0\r\n:1\r\n");
+}
