@@ -33,10 +33,9 @@ fn scripts_drawn_at_random_answer_as_on_redis() {
             if seed % 50 == first % 50 {
                 prepare(client, seed);
             }
-            let reply = client.call(&["EVAL", &script, "2", "k1", "k2", "7", "text"]);
-            masked(&reply)
+            run(client, &script)
         });
-        if theirs != ours {
+        if theirs != ours && is_certain(&mut clients[0], &script, &theirs) {
             differences += 1;
             println!(
                 "seed {seed}: {script}\n  redis  {}\n  redlet {}\n",
@@ -48,6 +47,15 @@ fn scripts_drawn_at_random_answer_as_on_redis() {
     assert_eq!(differences, 0, "of {count} scripts");
 }
 
+fn run(client: &mut Connection, script: &str) -> Vec<u8> {
+    masked(&client.call(&["EVAL", script, "2", "k1", "k2", "7", "text"]))
+}
+
+/// Says whether a script answers the same again and again: what it makes of addresses does not.
+fn is_certain(redis: &mut Connection, script: &str, reply: &[u8]) -> bool {
+    !script.contains("tostring") || (0..5).all(|_| run(redis, script) == reply)
+}
+
 /// Begins anew, in one protocol or the other.
 fn prepare(client: &mut Connection, seed: u64) {
     client.call(&["FLUSHALL"]);
@@ -56,11 +64,17 @@ fn prepare(client: &mut Connection, seed: u64) {
     client.call(&["EVAL", "math.randomseed(1)", "0"]);
 }
 
-/// Leaves out the addresses that stand for tables and functions.
+/// Leaves out the addresses that stand for tables and functions, and the client's number.
 fn masked(reply: &[u8]) -> Vec<u8> {
+    const NUMBER: &[u8] = b"$2\r\nid\r\n:";
     let mut out = vec![];
     let mut rest = reply;
     while let Some((first, tail)) = rest.split_first() {
+        if out.ends_with(NUMBER) {
+            rest = &rest[rest.iter().take_while(|byte| byte.is_ascii_digit()).count()..];
+            out.push(b'#');
+            continue;
+        }
         let named = ["table: ", "function: ", "thread: ", "userdata: "]
             .iter()
             .any(|name| out.ends_with(name.as_bytes()));

@@ -282,27 +282,30 @@ impl Encoder {
         Ok(())
     }
 
-    /// Returns how long a table is as a list; `None` if it is an object.
+    /// Returns how long a table is as a list; `None` if it is an object. A key that is too large for C's `int` becomes the
+    /// least one, so that a table in which it comes last is no list.
     fn list_len(&self, call: &mut Call<'_>, table: TableId) -> Result<Option<usize>, Fault> {
-        let (mut max, mut items) = (0.0f64, 0.0);
+        let (mut max, mut items) = (0i32, 0i64);
         call.vm.heap.fuel -= call.vm.heap.table(table).len_of_parts() as i64 / 4;
         for (key, _) in call.vm.heap.table(table).entries() {
             match key {
                 Value::Number(key) if key >= 1.0 && key.floor() == key => {
-                    max = max.max(key);
-                    items += 1.0;
+                    if key > f64::from(max) {
+                        max = if key > f64::from(i32::MAX) { i32::MIN } else { key as i32 };
+                    }
+                    items += 1;
                 }
                 _ => return Ok(None),
             }
         }
-        let ratio = setting(call, SPARSE_RATIO) as f64;
-        if ratio > 0.0 && max > items * ratio && max > setting(call, SPARSE_SAFE) as f64 {
+        let (ratio, length) = (setting(call, SPARSE_RATIO), i64::from(max));
+        if ratio > 0 && length > items.saturating_mul(ratio) && length > setting(call, SPARSE_SAFE) {
             if setting(call, SPARSE_CONVERT) == 0 {
                 return Err(refuse(call, Value::Table(table), "excessively sparse array"));
             }
             return Ok(None);
         }
-        Ok((max > 0.0).then_some(max as usize))
+        Ok((max > 0).then_some(max as usize))
     }
 }
 
