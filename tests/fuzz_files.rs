@@ -24,9 +24,9 @@ use support::server::Server;
 use support::{damage, hostile};
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
-/// Reading may take so much at once, and so many times as much as there is to read: what is compressed has at most 264
-/// bytes for 3.
-const SPARE: i64 = 2 << 20;
+/// Reading may take so much at once, five megabytes of it for a table of as many keys as a snapshot announces, and so
+/// many times as much as there is to read: what is compressed has at most 264 bytes for 3.
+const SPARE: i64 = 7 << 20;
 const TIMES: i64 = 150;
 
 /// Counts what this thread has allocated, and the most it ever had.

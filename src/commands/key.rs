@@ -41,7 +41,7 @@ command! {
 command! {
     /// Removes keys, and frees their memory without holding others up.
     ///
-    /// Here as in DEL: one thread does both.
+    /// Nobody sees them any more at once; a large collection is freed bit by bit, between other calls.
     ///
     /// ```redis
     /// > SET greeting hello
@@ -53,14 +53,23 @@ command! {
     flags WRITE | FAST;
     keys RM | DELETE;
     since "4.0.0";
-    takes "O(N) with N keys, and O(M) for each that holds M elements";
-    run del;
+    takes "O(N) with N keys; their elements are freed later";
+    run unlink;
 }
 
 fn del(call: &mut Call<'_>) -> Result {
+    let later = call.shared.config.lazyfree_lazy_user_del;
+    remove_keys(call, later)
+}
+
+fn unlink(call: &mut Call<'_>) -> Result {
+    remove_keys(call, true)
+}
+
+fn remove_keys(call: &mut Call<'_>, later: bool) -> Result {
     let mut removed = 0;
     for key in call.args.iter().skip(1) {
-        if call.db.remove(key) {
+        if if later { call.db.unlink(key) } else { call.db.remove(key) } {
             call.db.touch(key, Event::DEL);
             removed += 1;
         }

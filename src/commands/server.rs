@@ -40,7 +40,8 @@ fn size(call: &mut Call<'_>) -> Result {
 command! {
     /// Removes the keys of all databases.
     ///
-    /// Where snapshots are configured, one of the empty keyspace is taken at once.
+    /// Where snapshots are configured, one of the empty keyspace is taken at once. With ASYNC the memory is freed bit by
+    /// bit, between other calls.
     ///
     /// ```redis
     /// > SET greeting hello
@@ -59,9 +60,9 @@ command! {
 }
 
 fn flush_all(call: &mut Call<'_>) -> Result {
-    check_flush(call)?;
+    let later = is_later(call)?;
     for db in 0..call.db.databases() as u32 {
-        flush(call, db);
+        flush(call, db, later);
     }
     if call.shared.persistence.saving.is_some() {
         call.shared.requests.push(Request::GiveUpSave);
@@ -76,7 +77,7 @@ fn flush_all(call: &mut Call<'_>) -> Result {
 command! {
     /// Removes the keys of the database.
     ///
-    /// ASYNC and SYNC are understood, and make no difference here.
+    /// With ASYNC their memory is freed bit by bit, between other calls.
     ///
     /// ```redis
     /// > SET greeting hello
@@ -93,27 +94,29 @@ command! {
 }
 
 fn flush_db(call: &mut Call<'_>) -> Result {
-    check_flush(call)?;
-    flush(call, call.db.index());
+    let later = is_later(call)?;
+    flush(call, call.db.index(), later);
     call.reply.ok();
     Ok(())
 }
 
-fn check_flush(call: &Call<'_>) -> Result {
+/// Says whether what is removed is to be freed later.
+fn is_later(call: &Call<'_>) -> Result<bool> {
     match call.args.len() {
-        1 => Ok(()),
-        2 if call.args.is(1, "ASYNC") || call.args.is(1, "SYNC") => Ok(()),
+        1 => Ok(call.shared.config.lazyfree_lazy_user_flush),
+        2 if call.args.is(1, "ASYNC") => Ok(true),
+        2 if call.args.is(1, "SYNC") => Ok(false),
         _ => Err(Error::Syntax),
     }
 }
 
-fn flush(call: &mut Call<'_>, db: u32) {
+fn flush(call: &mut Call<'_>, db: u32, later: bool) {
     let watched = call.shared.watches.keys_of(db);
     let mut db = call.db.other(db);
     for key in watched.iter().filter(|key| db.keyspace().contains(db.index(), key)).collect::<Vec<&Bytes>>() {
         db.touch_silently(key);
     }
-    db.flush();
+    db.flush(later);
 }
 
 command! {

@@ -215,6 +215,11 @@ impl Hash {
         }
     }
 
+    /// See [`Object::dismantle`](super::object::Object::dismantle).
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        if let Form::Table(table) = &mut self.0 { table.dismantle(budget, drop) } else { 0 }
+    }
+
     /// Returns how many bytes are allocated besides the hash itself; of a large table an estimate.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {

@@ -158,6 +158,18 @@ impl List {
         )
     }
 
+    /// Returns how many chunks there are.
+    pub fn parts(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// See [`Object::dismantle`](super::object::Object::dismantle).
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        let freed = self.chunks.len().min(budget);
+        self.chunks.truncate(self.chunks.len() - freed);
+        freed
+    }
+
     /// Returns how many bytes are allocated besides the list itself.
     pub fn heap_bytes(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(Chunk::heap_bytes).sum();

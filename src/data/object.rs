@@ -5,6 +5,7 @@ use crate::data::list::List;
 use crate::data::set::Set;
 use crate::data::sorted_set::SortedSet;
 use crate::data::stream::Stream;
+use crate::data::table::Table;
 
 /// A collection that a key holds.
 #[derive(Clone)]
@@ -36,6 +37,29 @@ impl Object {
             Object::Set(set) => set.encoding(),
             Object::SortedSet(set) => set.encoding(),
             Object::Stream(_) => "stream",
+        }
+    }
+
+    /// Returns how many pieces of memory the collection consists of, about.
+    pub fn parts(&self) -> usize {
+        match self {
+            Object::Hash(hash) => hash.table().map_or(1, Table::len),
+            Object::List(list) => list.parts(),
+            Object::Set(set) => set.parts(),
+            Object::SortedSet(set) => set.parts(),
+            Object::Stream(stream) => stream.node_count(),
+        }
+    }
+
+    /// Frees about so many parts of a collection that is good for more of this alone; returns how many. None are left
+    /// that are worth it, if that is 0.
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        match self {
+            Object::Hash(hash) => hash.dismantle(budget),
+            Object::List(list) => list.dismantle(budget),
+            Object::Set(set) => set.dismantle(budget),
+            Object::SortedSet(set) => set.dismantle(budget),
+            Object::Stream(_) => 0,
         }
     }
 

@@ -50,6 +50,27 @@ enum Node {
     Inner(Vec<Branch>),
 }
 
+impl Node {
+    /// Frees the last leaf, and the blocks above it that have no other; returns how many members it had.
+    fn drop_last(&mut self) -> usize {
+        match self {
+            Node::Leaf(members) => std::mem::take(members).len(),
+            Node::Inner(branches) => {
+                let members = branches.last_mut().map_or(0, |branch| branch.node.drop_last());
+                branches.pop_if(|branch| branch.node.is_empty());
+                members
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Node::Leaf(members) => members.is_empty(),
+            Node::Inner(branches) => branches.is_empty(),
+        }
+    }
+}
+
 /// A node that is not empty, below an inner one.
 #[derive(Clone)]
 struct Branch {
@@ -70,6 +91,18 @@ impl Ranks {
     /// Returns the number of members.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Frees blocks of about so many members; returns how many. The rest is good for more of this alone.
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        let mut freed = 0;
+        while freed < budget {
+            match self.root.drop_last() {
+                0 => break,
+                members => freed += members,
+            }
+        }
+        freed
     }
 
     /// Returns how many bytes are allocated for blocks.

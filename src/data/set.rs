@@ -182,6 +182,16 @@ impl Set {
         }
     }
 
+    /// Returns how many pieces of memory the set consists of, about.
+    pub fn parts(&self) -> usize {
+        if let Form::Table(table) = &self.0 { table.len() } else { 1 }
+    }
+
+    /// See [`Object::dismantle`](super::object::Object::dismantle).
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        if let Form::Table(table) = &mut self.0 { table.dismantle(budget, drop) } else { 0 }
+    }
+
     /// Returns how many bytes are allocated besides the set itself; of a large table an estimate.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {

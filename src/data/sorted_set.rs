@@ -111,6 +111,20 @@ impl SortedSet {
         }
     }
 
+    /// Returns how many pieces of memory the set consists of, about.
+    pub fn parts(&self) -> usize {
+        if let Form::Ranked(ranked) = &self.form { ranked.scores.len() } else { 1 }
+    }
+
+    /// See [`Object::dismantle`](super::object::Object::dismantle).
+    pub fn dismantle(&mut self, budget: usize) -> usize {
+        let Form::Ranked(ranked) = &mut self.form else { return 0 };
+        match ranked.ranks.dismantle(budget) {
+            0 => ranked.scores.dismantle(budget, drop),
+            freed => freed,
+        }
+    }
+
     /// Returns how many bytes are allocated.
     pub fn heap_bytes(&self) -> usize {
         match &self.form {

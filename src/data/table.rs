@@ -16,6 +16,7 @@
 //! split or merge changes: "up to here" is one number, good for ever.
 
 mod batch;
+mod dismantle;
 mod draw;
 mod prepare;
 

@@ -173,8 +173,8 @@ fn memory(text: &mut String, source: &Source<'_>) {
         "mem_aof_buffer": 0,
         "mem_allocator": host.allocator,
         "active_defrag_running": 0,
-        "lazyfree_pending_objects": 0,
-        "lazyfreed_objects": 0,
+        "lazyfree_pending_objects": source.keyspace.rubbish.len(),
+        "lazyfreed_objects": source.keyspace.stats.freed_later,
     );
 }
 

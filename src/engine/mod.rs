@@ -88,6 +88,8 @@ pub struct Engine {
     logging: bool,
     /// When `tick` last did what it does a few times a second.
     last_cron: Time,
+    /// When some of what was removed was last freed.
+    last_freed: Time,
     /// The host was asked for a connection to the server that we follow.
     connecting: Option<RequestId>,
 }
@@ -141,7 +143,15 @@ impl Engine {
         keyspace.follows = shared.following.is_some();
         let mut effects = Effects::default();
         effects.classes = shared.config.event_classes();
-        Self { shared, keyspace, effects, logging: false, last_cron: Time::default(), connecting: None }
+        Self {
+            shared,
+            keyspace,
+            effects,
+            logging: false,
+            last_cron: Time::default(),
+            last_freed: Time::default(),
+            connecting: None,
+        }
     }
 
     // Out -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,10 @@ use super::session::Turn;
 
 /// Keys that one turn of active expiry looks at, at the most.
 const EXPIRY_BUDGET: usize = 20_000;
+/// Elements that one turn of freeing frees, which takes up to a millisecond.
+const FREEING_BUDGET: usize = 4_000;
+/// How long the turns of freeing are apart at the least.
+const FREEING_PERIOD_US: u64 = 1_000;
 /// A snapshot that failed is not tried again earlier.
 const RETRY_SECONDS: u64 = 5;
 
@@ -36,6 +40,7 @@ impl Engine {
         }
         self.evict_clients();
         self.tend_link(now);
+        self.free_rubbish(now);
         while let Some(id) = self.shared.waits.due(now) {
             self.shared.end_wait(id, |reply, nothing| nothing.write(reply));
         }
@@ -60,7 +65,18 @@ impl Engine {
         }
         let cron = (!self.shared.cron_paused && self.has_chores())
             .then(|| self.last_cron.plus_micros(self.cron_period_us()));
-        [self.shared.waits.next_deadline(), self.shared.pause.deadline(), cron].into_iter().flatten().min()
+        let rubbish =
+            (!self.keyspace.rubbish.is_empty()).then(|| self.last_freed.plus_micros(FREEING_PERIOD_US));
+        let deadlines = [self.shared.waits.next_deadline(), self.shared.pause.deadline(), cron, rubbish];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Frees some of what was removed, if it has not just done so.
+    fn free_rubbish(&mut self, now: Time) {
+        if !self.keyspace.rubbish.is_empty() && now >= self.last_freed.plus_micros(FREEING_PERIOD_US) {
+            self.last_freed = now;
+            self.keyspace.free_rubbish(FREEING_BUDGET);
+        }
     }
 
     /// Takes the host's answer to a request; a client that waits for it gets it as its reply.

@@ -213,6 +213,15 @@ impl<'a> Db<'a> {
         entry.map(|entry| self.discard(entry)).is_some()
     }
 
+    /// Removes a key as [`Db::remove`] does, but frees a large value bit by bit, later.
+    pub fn unlink(&mut self, key: &[u8]) -> bool {
+        let Some(entry) = self.find(key).map(Occupied::remove) else { return false };
+        if let Some(entry) = self.keyspace.keep_entry(self.index, entry) {
+            self.keyspace.rubbish.put(entry);
+        }
+        true
+    }
+
     /// Takes an entry out, to be put elsewhere. Notes nothing.
     pub fn take(&mut self, key: &[u8]) -> Option<Entry> {
         self.find_to_change(key).map(Occupied::remove)
@@ -247,10 +256,10 @@ impl<'a> Db<'a> {
         self.note(key, Event::DEL);
     }
 
-    /// Removes all keys of the database, and notes that.
-    pub fn flush(&mut self) {
+    /// Removes all keys of the database, and notes that. They are freed at once or `later`.
+    pub fn flush(&mut self, later: bool) {
         self.effects.count(self.len().max(1) as u64);
-        self.keyspace.clear_database(self.index);
+        self.keyspace.clear_database(self.index, later);
         self.effects.all(self.index, Happening::Flushed);
     }
 
@@ -470,7 +479,7 @@ impl<'a> Db<'a> {
     /// Drops an entry that was taken out, or moves it to the snapshot that needs it.
     fn discard(&mut self, entry: Entry) {
         if self.keyspace.freeze.is_some() {
-            self.keyspace.keep_entry(self.index, entry);
+            drop(self.keyspace.keep_entry(self.index, entry));
         }
     }
 

@@ -291,9 +291,10 @@ mod tests {
         let mut db = Db::new(keyspace, &mut effects, now, random.below(3) as u32);
         let key = format!("key:{}", random.below(keys)).into_bytes();
         match random.below(64) {
-            0 => db.flush(),
+            0 => db.flush(random.below(2) == 0),
             1 => db.swap(random.below(3) as u32, random.below(3) as u32),
-            2..10 => drop(db.remove(&key)),
+            2..6 => drop(db.remove(&key)),
+            6..10 => drop(db.unlink(&key)),
             10..16 => {
                 if let Some(entry) = db.take(&key) {
                     let mut other = db.other(random.below(3) as u32);

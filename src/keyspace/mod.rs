@@ -7,6 +7,7 @@ mod effects;
 mod event;
 mod evict;
 mod freeze;
+pub mod rubbish;
 mod usage;
 
 use crate::base::bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::data::table::{Batch, HashKey, Occupied, Table};
 
 use alarms::Alarms;
 use freeze::Freeze;
+use rubbish::Rubbish;
 
 pub use db::{Db, Expiry};
 pub use digest::Digest;
@@ -37,6 +39,8 @@ pub struct Stats {
     pub evicted: u64,
     /// Fields of hashes.
     pub expired_fields: u64,
+    /// Keys that were freed some time after they were removed.
+    pub freed_later: u64,
 }
 
 /// All databases.
@@ -64,6 +68,8 @@ pub struct Keyspace {
     candidates: evict::Candidates,
     /// What is still to be written of the snapshot that is being taken.
     freeze: Option<Box<Freeze>>,
+    /// What is removed and not freed yet.
+    pub rubbish: Rubbish,
 }
 
 /// Names a database for good: SWAPDB exchanges numbers.
@@ -143,6 +149,7 @@ impl Keyspace {
             random: Random::new(key.0 ^ key.1),
             candidates: evict::Candidates::default(),
             freeze: None,
+            rubbish: Rubbish::default(),
         }
     }
 
@@ -225,7 +232,7 @@ impl Keyspace {
     pub fn clear(&mut self) {
         self.libraries.clear();
         self.libraries_version += 1;
-        (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32));
+        (0..self.dbs.len()).for_each(|db| self.clear_database(db as u32, false));
     }
 
     /// Puts everything that another keyspace holds in place of what there is, unnoted. A point in time stays what it was.
@@ -309,22 +316,32 @@ impl Keyspace {
 
     /// Keeps an entry that was just taken out, if the snapshot has yet to write it.
     #[cold]
-    fn keep_entry(&mut self, db: u32, entry: Entry) {
+    /// Keeps an entry that was removed if the snapshot needs it; returns it if not.
+    fn keep_entry(&mut self, db: u32, entry: Entry) -> Option<Entry> {
         let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &self.dbs[db as usize]) else {
-            return;
+            return Some(entry);
         };
         let (hash, key) = (table.hash(entry.key()), Bytes::from(entry.key()));
-        if freeze.needs(*id, hash, &key) {
-            freeze.keep(*id, hash, &key, Some(entry));
+        if !freeze.needs(*id, hash, &key) {
+            return Some(entry);
         }
+        freeze.keep(*id, hash, &key, Some(entry));
+        None
     }
 
-    fn clear_database(&mut self, db: u32) {
+    /// Frees about so many elements of what was removed.
+    pub fn free_rubbish(&mut self, budget: usize) {
+        self.stats.freed_later += self.rubbish.free(budget);
+    }
+
+    fn clear_database(&mut self, db: u32, later: bool) {
         let database = &mut self.dbs[db as usize];
         let table = std::mem::replace(&mut database.table, Table::new(self.limits.secret));
         (database.alarms, database.own) = (Alarms::like(&table), Alarms::like(&table));
         if let Some(freeze) = &mut self.freeze {
             freeze.keep_all(database.id, table);
+        } else if later {
+            self.rubbish.put_all(table);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Keyed, Segment, Table, slack};
 
-/// No table is prepared for more entries, whoever announces them.
-const EXPECTED_MAX: usize = 1 << 24;
+/// No table is prepared for more entries, whoever announces them: that takes five megabytes.
+const EXPECTED_MAX: usize = 1 << 23;
 
 impl<T: Keyed> Table<T> {
     /// Prepares an empty table for about so many entries, which then move no others as they come. If fewer come, what was

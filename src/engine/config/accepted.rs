@@ -87,8 +87,6 @@ accepted! {
         "lazyfree-lazy-eviction": YesNo => "no";
         "lazyfree-lazy-expire": YesNo => "no";
         "lazyfree-lazy-server-del": YesNo => "no";
-        "lazyfree-lazy-user-del": YesNo => "no";
-        "lazyfree-lazy-user-flush": YesNo => "no";
     }
     "No effect: what concerns the process is a service manager's affair." {
         "always-show-logo": YesNo => "no", AtStart;

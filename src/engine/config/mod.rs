@@ -235,6 +235,10 @@ parameters! {
     masteruser "masteruser": String = "";
     /// The password for the server to follow; empty for none.
     masterauth "masterauth": String = "";
+    /// Whether DEL frees large values later, as UNLINK does.
+    lazyfree_lazy_user_del "lazyfree-lazy-user-del": bool = "no";
+    /// Whether FLUSHALL and FLUSHDB do so where they are not told.
+    lazyfree_lazy_user_flush "lazyfree-lazy-user-flush": bool = "no";
     /// Whether a server that follows another one refuses to change anything itself.
     replica_read_only "replica-read-only" or "slave-read-only": bool = "yes";
     /// Whether a server that has lost the one it follows goes on answering.
