@@ -197,6 +197,7 @@ impl Store {
     }
 
     /// See [`Engine::outbox`].
+    #[inline(always)]
     pub fn outbox(&mut self, send: impl FnMut(SessionId, &mut Vec<u8>)) {
         self.engine.outbox(send);
     }
@@ -207,7 +208,16 @@ impl Store {
     }
 
     /// Returns the next thing that only the host can do. One snapshot is asked for at a time.
+    #[inline(always)]
     pub fn request(&mut self) -> Option<(RequestId, Request)> {
+        let shared = self.engine.shared();
+        if shared.requests.is_empty() && self.held.is_empty() && shared.primary.is_empty() {
+            return None;
+        }
+        self.next_request()
+    }
+
+    fn next_request(&mut self) -> Option<(RequestId, Request)> {
         if self.sync.is_none() && self.engine.shared().primary.wanted_snapshot().is_some() {
             self.step_sync();
         }

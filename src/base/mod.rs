@@ -10,5 +10,6 @@ pub mod glob;
 pub mod long_double;
 pub mod number;
 pub mod random;
+pub mod same;
 pub mod sort;
 pub mod time;

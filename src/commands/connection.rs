@@ -373,7 +373,7 @@ fn waitaof(call: &mut Call<'_>) -> Result {
         call.wait_for_replicas(wanted, until, Nothing::Logged(local, 0));
         return Ok(());
     }
-    if local > 0 && call.session.turn == Turn::Sent {
+    if local > 0 && call.session.turn.is_sent() {
         call.wait_for_word(Request::Sync, call.args.to_owned());
     } else {
         Nothing::Logged(0, 0).write(&mut call.reply);

@@ -366,7 +366,7 @@ fn get(call: &mut Call<'_>) -> Result {
 }
 
 /// Replies with the string at a key.
-#[inline]
+#[inline(always)]
 fn write_value(call: &mut Call<'_>, key: &[u8]) -> Result {
     write_str(&mut call.reply, call.db.read::<Str>(key)?);
     Ok(())

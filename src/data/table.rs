@@ -27,6 +27,7 @@ use siphasher::sip::SipHasher13;
 
 pub use batch::Batch;
 
+use crate::base::same::same;
 use crate::base::time::Time;
 
 /// What a table can hold: something that knows its own key.
@@ -160,7 +161,7 @@ impl<T: Keyed> Table<T> {
     }
 
     /// Returns where the entry of a key is, whose hash is known. Good until the table next changes.
-    #[inline]
+    #[inline(always)]
     pub fn locate(&self, hash: u64, key: &[u8]) -> Option<Place> {
         let segment = self.segment_of(tag(hash))?;
         let index = self.segments[segment].find(tag(hash), key).ok()?;
@@ -168,13 +169,13 @@ impl<T: Keyed> Table<T> {
     }
 
     /// Returns the entry at a place.
-    #[inline]
+    #[inline(always)]
     pub fn at(&self, place: Place) -> &T {
         &self.segments[place.segment].items[place.index]
     }
 
     /// Returns the entry at a place, to change or remove.
-    #[inline]
+    #[inline(always)]
     pub fn at_mut(&mut self, place: Place) -> Occupied<'_, T> {
         Occupied { table: self, segment: place.segment, index: place.index }
     }
@@ -454,6 +455,7 @@ impl<'a, T: Keyed> Occupied<'a, T> {
     }
 
     /// Returns the entry for as long as the table was borrowed. Its key and deadline must stay as they are.
+    #[inline(always)]
     pub fn into_mut(self) -> &'a mut T {
         &mut self.table.segments[self.segment].items[self.index]
     }
@@ -665,7 +667,7 @@ impl<T: Keyed> Segment<T> {
     fn find(&self, tag: u32, key: &[u8]) -> Result<usize, usize> {
         let mut index = self.lower_bound(tag);
         while self.tags.get(index) == Some(&tag) {
-            if self.items[index].key() == key {
+            if same(self.items[index].key(), key) {
                 return Ok(index);
             }
             index += 1;

@@ -39,7 +39,7 @@ impl Shared {
         if self.config.latency_tracking {
             self.table.stats(place).durations.record(nanos);
         }
-        if nanos / 1000 >= self.config.slow_micros() {
+        if nanos >= self.config.slow_nanos() {
             self.note_slow(session, place, args, nanos / 1000, now);
         }
     }

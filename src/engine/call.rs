@@ -108,7 +108,7 @@ impl Call<'_> {
     /// deadline passes, or at once where waiting is not allowed.
     pub fn wait_for_replicas(&mut self, wanted: Wanted, until: Option<Time>, nothing: Nothing) {
         let there = self.shared.primary.count_at(wanted.offset, wanted.stored);
-        if self.session.turn == Turn::Sent && there < wanted.replicas {
+        if self.session.turn.is_sent() && there < wanted.replicas {
             self.shared.ask_replicas();
             self.wait(On::Replicas(wanted), until, nothing);
         } else {
@@ -134,7 +134,7 @@ impl Call<'_> {
             self.shared.measure.owe(until.micros_since(self.db.now).saturating_mul(1000));
         }
         let id = self.shared.requests.push(request);
-        if self.session.turn == Turn::Sent {
+        if self.session.turn.is_sent() {
             self.wait(On::Host(id), None, Nothing::Null);
         } else {
             self.reply.ok();

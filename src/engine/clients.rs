@@ -8,7 +8,7 @@ use super::Engine;
 use super::call::Call;
 use super::dispatch;
 use super::request::Request;
-use super::session::{Peer, Session, Turn};
+use super::session::{Peer, Replies, Session, Turn};
 use super::shared::Client;
 
 impl Engine {
@@ -173,7 +173,9 @@ impl Engine {
 
     pub(super) fn run(&mut self, client: &mut Client, args: Args<'_>, now: Time) {
         self.effects.actor = Some(client.session.id);
-        client.session.turn = Turn::Sent;
+        if !client.session.turn.is_sent() {
+            client.session.turn = Turn::Sent;
+        }
         if client.session.primary {
             // It tells itself when keys expire; until then its changes are to them.
             self.keyspace.lazy_expiry = false;
@@ -192,7 +194,9 @@ impl Engine {
         if call.session.primary {
             call.report_disobedience(start);
         }
-        dispatch::silence(&mut call, start);
+        if call.session.replies != Replies::On {
+            dispatch::silence(&mut call, start);
+        }
         if client.session.primary {
             self.keyspace.lazy_expiry = true;
         }

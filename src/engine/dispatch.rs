@@ -19,10 +19,10 @@ pub fn dispatch(call: &mut Call<'_>) {
         Err(error) => return refuse(call, &error),
     };
     let command = call.shared.table.at(place).command;
-    if call.shared.pause.is_on() && call.session.turn == Turn::Sent && call.postpone(&command.spec) {
+    if call.shared.pause.is_on() && call.session.turn.is_sent() && call.postpone(&command.spec) {
         return;
     }
-    if call.session.transaction.is_some() && call.session.turn == Turn::Sent && is_queued(command.spec.name) {
+    if call.session.transaction.is_some() && call.session.turn.is_sent() && is_queued(command.spec.name) {
         return queue(call);
     }
     call.db.effects.observed = call.shared.observes_keys();
@@ -100,7 +100,7 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     if !call.session.authenticated && !flags.has(Flags::NO_AUTH) && call.shared.acl.asks_for_password() {
         return Err(Error::Text("NOAUTH Authentication required."));
     }
-    if call.session.transaction.is_some() && call.session.turn == Turn::Sent && flags.has(Flags::NO_MULTI) {
+    if call.session.transaction.is_some() && call.session.turn.is_sent() && flags.has(Flags::NO_MULTI) {
         return Err(Error::Text("ERR Command not allowed inside a transaction"));
     }
     if !call.shared.acl.may_everything(call.session.user) {
@@ -127,10 +127,10 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     {
         return Err(error);
     }
-    if call.shared.may_refuse_by_role() && call.session.turn == Turn::Sent {
+    if call.shared.may_refuse_by_role() && call.session.turn.is_sent() {
         call.refuse_by_role(name, flags)?;
     }
-    if call.session.turn == Turn::Sent
+    if call.session.turn.is_sent()
         && call.session.is_subscriber()
         && !matches!(
             name,
@@ -152,7 +152,7 @@ fn allow(call: &mut Call<'_>, place: usize) -> Result {
     }
     // Pauses don't hold these up, which is not to be made use of.
     if (call.session.monitor || call.session.replica)
-        && call.session.turn == Turn::Sent
+        && call.session.turn.is_sent()
         && flags.any(Flags::READONLY | Flags::WRITE | Flags::MAY_REPLICATE)
     {
         return Err(Error::Text("ERR Replica can't interact with the keyspace"));
@@ -213,7 +213,7 @@ fn rules_changed(why: &str) -> Error {
 /// Answers with an error before the command has run; a transaction that is being queued fails with it.
 fn refuse(call: &mut Call<'_>, error: &Error) {
     call.shared.measure.error(error);
-    if call.session.turn == Turn::Sent {
+    if call.session.turn.is_sent() {
         if call.args.is(0, "EXEC") {
             return abort(call, error);
         }
@@ -236,7 +236,7 @@ fn abort(call: &mut Call<'_>, error: &Error) {
 /// Says whether this is no command but a line of HTTP: a browser was made to send us a request, whose body may hold
 /// commands.
 fn speaks_http(call: &Call<'_>) -> bool {
-    call.session.turn == Turn::Sent && (call.args.is(0, "POST") || call.args.is(0, "HOST:"))
+    call.session.turn.is_sent() && (call.args.is(0, "POST") || call.args.is(0, "HOST:"))
 }
 
 fn hang_up(call: &mut Call<'_>) {
@@ -288,8 +288,7 @@ fn remember_keys(call: &mut Call<'_>, place: usize) {
         }
     }
     // What CLIENT CACHING said holds for a whole transaction.
-    if spec.name != "CLIENT CACHING" && call.session.turn == Turn::Sent && call.session.transaction.is_none()
-    {
+    if spec.name != "CLIENT CACHING" && call.session.turn.is_sent() && call.session.transaction.is_none() {
         tracking.end_caching();
     }
 }

@@ -12,7 +12,7 @@ use super::call::Call;
 use super::config::{Config, EvictionPolicy};
 use super::pause::queued_flags;
 use super::request::Request;
-use super::session::{Session, Turn};
+use super::session::Session;
 use super::shared::{Client, Shared};
 
 /// Keys that are evicted between two looks at the stopwatch.
@@ -141,7 +141,17 @@ pub fn bytes_of(session: &Session, output: usize) -> usize {
 impl Engine {
     /// Forgets who read what beyond `tracking-table-max-keys`, and evicts keys until memory suffices, or for as long as
     /// `maxmemory-eviction-tenacity` says. Says whether there is nothing left that may go.
+    #[inline(always)]
     pub(super) fn make_room(&mut self, now: Time) {
+        let shared = &mut self.shared;
+        if shared.busy.is_none() && shared.readers.is_empty() && shared.config.maxmemory.get() == 0 {
+            shared.out_of_memory = false;
+        } else {
+            self.make_more_room(now);
+        }
+    }
+
+    fn make_more_room(&mut self, now: Time) {
         if self.shared.busy.is_some() {
             return;
         }
@@ -241,7 +251,7 @@ impl Call<'_> {
             && !matches!(name, "EXEC" | "DISCARD" | "QUIT" | "RESET" | "MULTI" | "WATCH");
         let runs = name == "EXEC" && queued_flags(self.shared, self.session).has(Flags::DENYOOM);
         let obeys = self.session.is_obeyed();
-        if self.session.turn == Turn::Sent && !obeys && (flags.has(Flags::DENYOOM) || queues || runs) {
+        if self.session.turn.is_sent() && !obeys && (flags.has(Flags::DENYOOM) || queues || runs) {
             return Err(Error::Text("OOM command not allowed when used memory > 'maxmemory'."));
         }
         Ok(())

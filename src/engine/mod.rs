@@ -169,6 +169,7 @@ impl Engine {
 
     /// Gives `send` the output of every client that has new output. What it leaves there, it asks for again with
     /// [`output`](Engine::output).
+    #[inline(always)]
     pub fn outbox(&mut self, mut send: impl FnMut(SessionId, &mut Vec<u8>)) {
         while let Some(client) = self.shared.clients.pop_ready() {
             let before = client.out.len();

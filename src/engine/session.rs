@@ -149,6 +149,12 @@ pub enum Turn {
 }
 
 impl Turn {
+    /// Returns whether the client has just sent the command. Comparing takes a call.
+    #[inline(always)]
+    pub fn is_sent(&self) -> bool {
+        matches!(self, Turn::Sent)
+    }
+
     /// Returns whether the command is part of something that can't be interrupted.
     pub fn is_nested(&self) -> bool {
         matches!(self, Turn::Nested | Turn::NestedAgain { .. } | Turn::Script)

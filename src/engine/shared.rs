@@ -1,5 +1,6 @@
 //! What sessions share besides the keyspace.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use crate::base::random::Random;
@@ -77,7 +78,7 @@ pub struct Shared {
 
 impl Shared {
     /// Returns whether anybody wants to know which keys change, besides listeners to events.
-    #[inline]
+    #[inline(always)]
     pub fn observes_keys(&self) -> bool {
         self.waits.awaits_keys() || !self.watches.is_empty() || !self.readers.is_empty()
     }
@@ -151,6 +152,8 @@ pub struct Client {
 pub struct Clients {
     /// Sorted by number, which is the order in which they came.
     places: Vec<(SessionId, Option<Box<Client>>)>,
+    /// Where the one was that was looked for last: it is looked for again at once.
+    last_place: Cell<usize>,
     last: u64,
     /// Who has output for the host to send.
     ready: Vec<SessionId>,
@@ -191,7 +194,17 @@ impl Clients {
 
     #[inline(always)]
     fn find(&self, id: SessionId) -> Option<usize> {
-        self.places.binary_search_by_key(&id, |(id, _)| *id).ok()
+        let last = self.last_place.get();
+        match self.places.get(last) {
+            Some((other, _)) if *other == id => Some(last),
+            _ => self.search(id),
+        }
+    }
+
+    fn search(&self, id: SessionId) -> Option<usize> {
+        let at = self.places.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.last_place.set(at);
+        Some(at)
     }
 
     /// Takes a client out of its place, to run a command for it.
@@ -264,7 +277,9 @@ impl Clients {
 
     #[inline(always)]
     pub(super) fn pop_ready(&mut self) -> Option<&mut Client> {
-        let client = self.ready.pop().and_then(|id| self.get_mut(id))?;
+        let id = self.ready.pop()?;
+        let at = self.find(id)?;
+        let client = self.places[at].1.as_deref_mut()?;
         client.ready = false;
         Some(client)
     }
@@ -283,7 +298,7 @@ impl Clients {
 
 impl Client {
     /// Joins the lines that its output belongs to, once each.
-    #[inline]
+    #[inline(always)]
     fn line_up(&mut self, ready: &mut Vec<SessionId>, crowded: &mut Vec<SessionId>) {
         if !self.ready {
             self.ready = true;
@@ -316,6 +331,11 @@ impl Requests {
         if session.unread > 0 {
             self.push(Request::Resume(session.id));
         }
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
     pub(super) fn pop(&mut self) -> Option<(RequestId, Request)> {

@@ -377,7 +377,7 @@ impl<'a> Db<'a> {
     }
 
     /// Removes the fields of a hash whose deadline has passed, before anybody sees them.
-    #[inline]
+    #[inline(always)]
     fn tidy(&mut self, key: &[u8]) {
         let alarms = &self.keyspace.dbs[self.index as usize].alarms;
         if !alarms.is_empty()
@@ -390,14 +390,14 @@ impl<'a> Db<'a> {
     }
 
     /// Returns what a use of a key means now.
-    #[inline]
+    #[inline(always)]
     fn use_now(&mut self) -> Use {
         let usage = self.keyspace.usage;
         let drawn = if usage == Usage::Lately { 0 } else { self.keyspace.random.next() };
         Use { usage, now: self.now, drawn }
     }
 
-    #[inline]
+    #[inline(always)]
     fn table(&mut self) -> &mut Table<Entry> {
         &mut self.keyspace.dbs[self.index as usize].table
     }
@@ -419,7 +419,7 @@ impl<'a> Db<'a> {
     }
 
     /// Returns where a key is, unless it was past its deadline and is gone now.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, key: &[u8]) -> Option<Place> {
         self.tidy(key);
         let database = &self.keyspace.dbs[self.index as usize];
@@ -455,7 +455,7 @@ impl<'a> Db<'a> {
     }
 
     /// Keeps what a key holds for the snapshot that is being taken, if there is one that needs it.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, key: &[u8]) {
         if self.keyspace.freeze.is_some() {
             self.keyspace.keep(self.index, key, |entry| entry.clone());
@@ -501,6 +501,7 @@ impl<'a> Db<'a> {
         Some(entry)
     }
 
+    #[inline(always)]
     fn stats(&mut self) -> &mut Stats {
         &mut self.keyspace.stats
     }
@@ -514,6 +515,7 @@ impl Deref for Db<'_> {
     }
 }
 
+#[inline(always)]
 fn is_late(entry: &Entry, now: Time) -> bool {
     entry.deadline().is_some_and(|deadline| deadline <= now)
 }

@@ -196,7 +196,7 @@ impl Effects {
     }
 
     /// Logs the call as it came, if it changed something and did not say otherwise.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_call(&mut self, mark: CallMark, db: u32, args: Args<'_>) {
         if self.logging && !self.muted && self.changes != mark.changes && !self.rewritten {
             self.append(db, args.iter());

@@ -43,7 +43,7 @@ impl Use {
     }
 
     /// Returns the clock of a key that had this one.
-    #[inline]
+    #[inline(always)]
     pub fn next(self, clock: u32) -> u32 {
         match self.usage {
             Usage::Lately => access_clock(self.now),

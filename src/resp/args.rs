@@ -36,14 +36,14 @@ impl<'a> Args<'a> {
 
     #[inline]
     pub fn get(self, i: usize) -> Option<&'a [u8]> {
-        let span = self.spans.get(i)?;
-        Some(&self.bytes[span.start as usize..][..span.len as usize])
+        if i < self.len() { Some(self.at(i)) } else { None }
     }
 
     /// Returns the argument at `i`, which the arity has promised.
     #[inline]
     pub fn at(self, i: usize) -> &'a [u8] {
-        self.get(i).expect("arity checked")
+        let Span { start, len } = self.spans[i];
+        &self.bytes[start as usize..][..len as usize]
     }
 
     pub fn last(self) -> &'a [u8] {

@@ -121,8 +121,15 @@ impl<'a> Reply<'a> {
 
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.number(b'$', bytes.len() as i64);
-        append(self.out, [bytes, b"\r\n"]);
+        let len = bytes.len();
+        if (10..100).contains(&len) {
+            // Most values are so long, and this is how to write them in one go.
+            let head = [b'$', b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n'];
+            append(self.out, [&head, bytes, b"\r\n"]);
+        } else {
+            self.number(b'$', len as i64);
+            append(self.out, [bytes, b"\r\n"]);
+        }
     }
 
     #[inline]

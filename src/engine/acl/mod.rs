@@ -76,7 +76,7 @@ impl Acl {
     }
 
     /// Returns whether a user may do everything.
-    #[inline]
+    #[inline(always)]
     pub fn may_everything(&self, id: UserId) -> bool {
         self.places[id.0 as usize].as_ref().is_some_and(|place| place.may_everything)
     }

@@ -397,13 +397,17 @@ impl Config {
         }
     }
 
-    /// Returns from how many microseconds on a call is kept somewhere because it took so long.
+    /// Returns from how many nanoseconds on a call is kept somewhere because it took so long.
     #[inline]
-    pub fn slow_micros(&self) -> u64 {
-        // A negative number is none, and none is more than any.
-        let slow_log = self.slowlog_log_slower_than.get() as u64;
-        let latency = (self.latency_monitor_threshold.get() as u64).saturating_mul(1000);
-        slow_log.min(if latency == 0 { u64::MAX } else { latency })
+    pub fn slow_nanos(&self) -> u64 {
+        // A negative number is none, and none is more than any. Products are kept within bounds beforehand: telling that
+        // one is not takes 128 bits, which wasm does not have.
+        const MOST: u64 = u64::MAX / 1_000_000;
+        let slow_log = (self.slowlog_log_slower_than.get() as u64).min(MOST) * 1_000;
+        match self.latency_monitor_threshold.get() as u64 {
+            0 => slow_log,
+            millis => slow_log.min(millis.min(MOST) * 1_000_000),
+        }
     }
 
     /// Returns a parameter by its name or former name, in any case.

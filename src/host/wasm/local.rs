@@ -308,6 +308,7 @@ impl Local {
     }
 
     /// Makes room for replies. What a large one took is given back.
+    #[inline(always)]
     fn begin(&mut self) {
         self.reply.clear();
         if self.reply.capacity() > LARGE {
@@ -333,7 +334,9 @@ impl Local {
                 happened.push_back((Kind::Output, sessions.handle(id), std::mem::take(out)));
             } else if reply.is_empty() {
                 // The engine goes on with the memory of the last reply.
-                std::mem::swap(reply, out);
+                let filled = std::mem::replace(out, std::mem::take(reply));
+                // What is replaced owns nothing, and dropping it would take a call.
+                std::mem::forget(std::mem::replace(reply, filled));
             } else {
                 reply.append(out);
             }

@@ -75,15 +75,18 @@ impl Input {
         let argc = *self.words.get(word)? as usize;
         let lengths = self.words.get(word + 1..)?.get(..argc)?;
         let mut start = 4 * (word + 1 + argc) as u64;
-        self.spans.clear();
-        for len in lengths {
-            self.spans.push(Span { start: start as u32, len: *len });
+        if self.spans.len() < argc {
+            self.spans.resize(argc, Span { start: 0, len: 0 });
+        }
+        let spans = &mut self.spans[..argc];
+        for (span, len) in spans.iter_mut().zip(lengths) {
+            *span = Span { start: start as u32, len: *len };
             start += u64::from(*len);
         }
         if start > 4 * self.words.len() as u64 {
             return None;
         }
-        Some((self.bytes(), &self.spans, start.div_ceil(4) as usize))
+        Some((self.bytes(), &self.spans[..argc], start.div_ceil(4) as usize))
     }
 }
 
