@@ -117,10 +117,14 @@ export class Redlet<S = string> extends Face<S> {
   }
 }
 
-async function run<S>(db: Redlet<S>, words: readonly string[], args: readonly unknown[]): Promise<AnyReply> {
-  db.settings.signal?.throwIfAborted();
-  const reply = db.core.call(db.number, words, args, db.settings.bytes === true);
-  if (reply instanceof Waiting) return db.core.wait(reply, db.settings);
-  if (db.core.unstored) await db.core.stored();
-  return reply;
+/** Not an async function: most calls are answered at once, and a promise that has its reply is made faster. */
+function run<S>(db: Redlet<S>, words: readonly string[], args: readonly unknown[]): Promise<AnyReply> {
+  try {
+    db.settings.signal?.throwIfAborted();
+    const reply = db.core.call(db.number, words, args, db.settings.bytes === true);
+    if (reply instanceof Waiting) return db.core.wait(reply, db.settings);
+    return db.core.unstored ? db.core.stored().then(() => reply) : Promise.resolve(reply);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
