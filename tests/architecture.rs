@@ -49,9 +49,14 @@ const ABSENCES: &[Absence] = &[
         instead: "take the time as an argument: `now: Time`, `call.db.now`",
     },
     Absence {
-        words: &["std::thread", "std::sync", "thread_local!", "Mutex<", "std::rc", "RefCell<"],
+        words: &["std::thread", "std::sync", "thread_local!", "Mutex<", "RefCell<"],
         only_in: &["host", "bin"],
         instead: "the engine is a value with one owner: borrow it, or check out what you change",
+    },
+    Absence {
+        words: &["std::rc"],
+        only_in: &["data", "host", "bin"],
+        instead: "what clones of a value have in common is inside data/; all else has one owner",
     },
     Absence {
         words: &[

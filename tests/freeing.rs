@@ -5,7 +5,7 @@ mod support;
 use redlet::base::time::Time;
 use redlet::engine::{Config, Peer};
 use redlet::resp::SessionId;
-use redlet::store::Store;
+use redlet::store::{Progress, Purpose, Store};
 
 use support::words::to_resp;
 
@@ -93,6 +93,28 @@ fn databases_are_freed_bit_by_bit() {
     assert_eq!(server.freeing(), (0, ELEMENTS + 4));
     assert_eq!(server.call("CONFIG RESETSTAT"), "+OK\r\n");
     assert_eq!(server.freeing(), (0, 0));
+}
+
+#[test]
+fn what_a_snapshot_was_kept_for_is_freed_bit_by_bit() {
+    for removal in ["DEL set hash sorted list", "FLUSHALL SYNC"] {
+        let mut server = Server::new(Config::default());
+        server.fill();
+        let mut file = Vec::new();
+        server.store.begin_snapshot(Purpose::Dump, server.now);
+        server.call(removal);
+        while server.store.step_snapshot(100_000, &mut file) == Progress::Working {}
+        server.store.snapshot_done(Ok(()), server.now);
+        assert_eq!(server.freeing(), (0, 0), "nobody asked for it");
+        let mut turns = 0;
+        while let Some(due) = server.store.next_deadline().filter(|due| *due <= server.now.plus_micros(1_000))
+        {
+            server.now = server.now.max(due);
+            server.store.tick(server.now);
+            turns += 1;
+        }
+        assert!(turns > 3 * ELEMENTS / 10_000, "{turns} turns after {removal}");
+    }
 }
 
 #[test]

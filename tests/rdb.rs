@@ -438,6 +438,43 @@ fn text(random: &mut Random, len: usize) -> Vec<u8> {
     (0..len).map(|_| (random.below(letters) as u8).wrapping_add(97)).collect()
 }
 
+#[test]
+fn large_values_that_change_during_a_snapshot_are_copied_in_part() {
+    const ELEMENTS: u64 = 30_000;
+    let mut store = Store::new(Config::default(), 9);
+    let client = store.connect(Peer::default(), NOW);
+    for n in 0..ELEMENTS {
+        let calls =
+            format!("HSET hash {n} value:{n}\r\nSADD set member:{n}\r\nZADD sorted {n} member:{n}\r\n");
+        store.receive(client, calls.as_bytes(), NOW);
+    }
+    let expected = digest(&store);
+    let mut random = Random::new(9);
+    let mut bytes = vec![];
+    store.begin_snapshot(Purpose::Dump, NOW);
+    let mut steps = 0;
+    while store.step_snapshot(2_000, &mut bytes) == Progress::Working {
+        for _ in 0..[1, 20, 1_000][steps.min(2)] {
+            let n = random.below(2 * ELEMENTS);
+            let calls = match random.below(2) {
+                0 => format!("HSET hash {n} new\r\nSADD set member:{n}\r\nZADD sorted -{n} member:{n}\r\n"),
+                _ => format!("HDEL hash {n}\r\nSREM set member:{n}\r\nZREM sorted member:{n}\r\n"),
+            };
+            store.receive(client, calls.as_bytes(), NOW);
+        }
+        if steps == 1 {
+            let kept = store.engine().keyspace().kept_bytes();
+            assert!((1..100_000).contains(&kept), "{kept} bytes were copied of some millions");
+        }
+        steps += 1;
+    }
+    store.snapshot_done(Ok(()), NOW);
+    assert!(steps > 100 && digest(&store) != expected);
+    let mut loaded = Store::new(Config::default(), 1);
+    load(&mut loaded, &bytes, 10_007).expect("it is whole");
+    assert_eq!(digest(&loaded), expected);
+}
+
 fn element(random: &mut Random, longest: u64) -> Vec<u8> {
     if random.below(2) == 0 {
         let bits = random.below(64);

@@ -36,7 +36,7 @@ use crate::base::number::{format_int, parse_int};
 use crate::base::time::Time;
 use crate::data::meta::{Kind, Meta};
 use crate::data::object::Object;
-use crate::data::table::Keyed;
+use crate::data::table::{Keyed, Owned};
 
 /// A key, its value, when it expires and when it was used.
 pub struct Entry {
@@ -179,9 +179,19 @@ impl Entry {
         };
         self.layout().size() + beside
     }
+
+    /// Returns how many bytes a clone takes of its own while nothing has changed.
+    pub fn cloned_bytes(&self) -> usize {
+        match self.payload() {
+            Payload::Object(object) => self.layout().size() + object.cloned_bytes(),
+            Payload::Int(_) | Payload::Inline(_) | Payload::Heap(_) => self.heap_bytes(),
+        }
+    }
 }
 
 impl Keyed for Entry {
+    type Held = Owned<Self>;
+
     #[inline]
     fn key(&self) -> &[u8] {
         self.key()

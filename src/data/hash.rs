@@ -4,7 +4,7 @@ use super::limits::{Limits, Small};
 use super::list::Item;
 use super::listpack::Entry;
 use super::packed::{Entries, Run};
-use super::table::{self, HashKey, Keyed, Slot, Table};
+use super::table::{self, HashKey, Keyed, Shared, Slot, Table};
 use crate::base::bytes::Bytes;
 use crate::base::random::{Chooser, Random};
 use crate::base::time::Time;
@@ -227,6 +227,14 @@ impl Hash {
             Form::Table(table) => {
                 size_of::<Table<Field>>() + table.heap_bytes() + table.estimate(|field| field.0.len())
             }
+        }
+    }
+
+    /// Returns how many bytes a clone allocates besides itself.
+    pub fn cloned_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Packed { run, .. } => run.heap_bytes(),
+            Form::Table(table) => size_of::<Table<Field>>() + table.cloned_bytes(),
         }
     }
 
@@ -492,6 +500,8 @@ impl Field {
 }
 
 impl Keyed for Field {
+    type Held = Shared<Self>;
+
     #[inline]
     fn key(&self) -> &[u8] {
         let (at, len) = self.name();

@@ -63,6 +63,16 @@ impl Object {
         }
     }
 
+    /// Returns how many bytes a clone takes of its own while nothing has changed.
+    pub fn cloned_bytes(&self) -> usize {
+        match self {
+            Object::Hash(hash) => size_of::<Hash>() + hash.cloned_bytes(),
+            Object::Set(set) => size_of::<Set>() + set.cloned_bytes(),
+            Object::SortedSet(set) => size_of::<SortedSet>() + set.cloned_bytes(),
+            Object::List(_) | Object::Stream(_) => self.heap_bytes(),
+        }
+    }
+
     /// Returns how many bytes the collection has asked the allocator for.
     pub fn heap_bytes(&self) -> usize {
         match self {

@@ -7,12 +7,14 @@
 //!
 //! All leaves are equally deep. Scores stand beside the members, so that a search touches a member's own memory where
 //! scores are equal only. Blocks grow by an eighth, which leaves them 94 % full on average; one that is split for a new
-//! last member stays full, so rising scores fill all of them.
+//! last member stays full, so rising scores fill all of them. Clones have the blocks in common until one of them
+//! changes one: it copies that and the ones above it.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use super::member::Member;
-use super::table::Keyed;
+use super::table::{Keyed, Shared};
 
 /// A member and its score, which is a number.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub(super) struct Scored {
 }
 
 impl Keyed for Scored {
+    type Held = Shared<Self>;
+
     fn key(&self) -> &[u8] {
         &self.member
     }
@@ -45,9 +49,15 @@ pub(super) struct Ranks {
 
 #[derive(Clone)]
 enum Node {
-    Leaf(Vec<Scored>),
+    Leaf(Rc<Vec<Scored>>),
     /// Not empty, but for the root at times.
-    Inner(Vec<Branch>),
+    Inner(Rc<Vec<Branch>>),
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Node::Leaf(Rc::default())
+    }
 }
 
 impl Node {
@@ -56,11 +66,18 @@ impl Node {
         match self {
             Node::Leaf(members) => std::mem::take(members).len(),
             Node::Inner(branches) => {
+                // Blocks that somebody else has too are not gone into.
+                let Some(branches) = Rc::get_mut(branches) else { return self.forget() };
                 let members = branches.last_mut().map_or(0, |branch| branch.node.drop_last());
                 branches.pop_if(|branch| branch.node.is_empty());
                 members
             }
         }
+    }
+
+    /// Lets go of all blocks; returns how many members there are.
+    fn forget(&mut self) -> usize {
+        std::mem::take(self).len()
     }
 
     fn is_empty(&self) -> bool {
@@ -85,7 +102,7 @@ const WIDTH: usize = 64;
 
 impl Ranks {
     pub fn new() -> Self {
-        Self { root: Node::Leaf(Vec::new()), len: 0 }
+        Self { root: Node::default(), len: 0 }
     }
 
     /// Returns the number of members.
@@ -113,8 +130,8 @@ impl Ranks {
     /// Puts in a member that is not there.
     pub fn insert(&mut self, new: Scored) {
         if let Some(upper) = self.root.insert(new) {
-            let lower = std::mem::replace(&mut self.root, Node::Leaf(Vec::new()));
-            self.root = Node::Inner(vec![Branch::of(lower), Branch::of(upper)]);
+            let lower = std::mem::take(&mut self.root);
+            self.root = Node::Inner(Rc::new(vec![Branch::of(lower), Branch::of(upper)]));
         }
         self.len += 1;
     }
@@ -126,7 +143,7 @@ impl Ranks {
         while let Node::Inner(branches) = &mut self.root
             && branches.len() < 2
         {
-            self.root = branches.pop().map_or(Node::Leaf(Vec::new()), |branch| branch.node);
+            self.root = edit(branches).pop().map_or_else(Node::default, |branch| branch.node);
         }
         removed
     }
@@ -220,13 +237,14 @@ impl Node {
                 let at = items.partition_point(|item| {
                     compare((item.score, &item.member), (new.score, &new.member)).is_lt()
                 });
-                insert(items, at, new).map(Node::Leaf)
+                insert(edit(items), at, new).map(|upper| Node::Leaf(Rc::new(upper)))
             }
             Node::Inner(branches) => {
                 let behind = branches.partition_point(|Branch { first, .. }| {
                     compare((first.score, &first.member), (new.score, &new.member)).is_lt()
                 });
                 let at = behind.saturating_sub(1);
+                let branches = edit(branches);
                 let branch = &mut branches[at];
                 if behind == 0 {
                     branch.first = new.clone();
@@ -234,7 +252,7 @@ impl Node {
                 branch.len += 1;
                 let upper = Branch::of(branch.node.insert(new)?);
                 branch.len -= upper.len;
-                insert(branches, at + 1, upper).map(Node::Inner)
+                insert(branches, at + 1, upper).map(|upper| Node::Inner(Rc::new(upper)))
             }
         }
     }
@@ -242,6 +260,7 @@ impl Node {
     fn remove(&mut self, mut rank: usize) -> Scored {
         match self {
             Node::Leaf(items) => {
+                let items = edit(items);
                 let removed = items.remove(rank);
                 if items.capacity() > items.len() + 2 * slack(items.len()) {
                     items.shrink_to(items.len() + slack(items.len()));
@@ -250,6 +269,7 @@ impl Node {
             }
             Node::Inner(branches) => {
                 let at = locate(branches, &mut rank);
+                let branches = edit(branches);
                 let branch = &mut branches[at];
                 let removed = branch.node.remove(rank);
                 branch.len -= 1;
@@ -269,6 +289,12 @@ impl Node {
     }
 }
 
+/// Returns a block to be changed. Clones that have it too keep what it was.
+#[inline(never)]
+fn edit<T: Clone>(block: &mut Rc<Vec<T>>) -> &mut Vec<T> {
+    Rc::make_mut(block)
+}
+
 /// Joins a branch that has become narrow with a neighbour if one block has room for both, and some to spare.
 fn join(branches: &mut Vec<Branch>, at: usize) {
     for lower in [at, at.wrapping_sub(1)] {
@@ -276,8 +302,10 @@ fn join(branches: &mut Vec<Branch>, at: usize) {
             && one.node.width() + other.node.width() <= WIDTH / 4 * 3
         {
             match (&mut one.node, &mut other.node) {
-                (Node::Leaf(items), Node::Leaf(more)) => items.append(more),
-                (Node::Inner(branches), Node::Inner(more)) => branches.append(more),
+                (Node::Leaf(items), Node::Leaf(more)) => edit(items).append(edit(more)),
+                (Node::Inner(branches), Node::Inner(more)) => {
+                    edit(branches).append(edit(more));
+                }
                 _ => unreachable!("all leaves are equally deep"),
             }
             one.len += other.len;
@@ -381,11 +409,12 @@ mod tests {
                     check(&ranks, &model);
                 }
             }
-            check(&ranks.clone(), &model);
+            let (clone, all) = (ranks.clone(), model.clone());
             while ranks.len() > 0 {
                 let rank = random.below(ranks.len() as u64) as usize;
                 assert_eq!(pair(&ranks.remove(rank)), model.remove(rank));
             }
+            check(&clone, &all);
             assert!(matches!(&ranks.root, Node::Leaf(items) if items.is_empty()));
         }
     }

@@ -5,7 +5,7 @@ use super::limits::{Limits, Small};
 use super::list::Item;
 use super::listpack::Entry;
 use super::packed::{Entries, Run};
-use super::table::{self, HashKey, Keyed, Slot, Table};
+use super::table::{self, HashKey, Keyed, Shared, Slot, Table};
 use crate::base::random::{Chooser, Random};
 
 /// Members, each once.
@@ -203,6 +203,14 @@ impl Set {
         }
     }
 
+    /// Returns how many bytes a clone allocates besides itself.
+    pub fn cloned_bytes(&self) -> usize {
+        match &self.0 {
+            Form::Ints(_) | Form::Packed(_) => self.heap_bytes(),
+            Form::Table(table) => size_of::<Table<Member>>() + table.cloned_bytes(),
+        }
+    }
+
     /// Returns the integers, if that is what the set is kept as.
     pub fn ints(&self) -> Option<&IntSet> {
         if let Form::Ints(ints) = &self.0 { Some(ints) } else { None }
@@ -291,6 +299,8 @@ impl<'a> Iterator for Members<'a> {
 pub struct Member(Box<[u8]>);
 
 impl Keyed for Member {
+    type Held = Shared<Self>;
+
     #[inline]
     fn key(&self) -> &[u8] {
         &self.0

@@ -136,6 +136,14 @@ impl SortedSet {
         }
     }
 
+    /// Returns how many bytes a clone allocates besides itself.
+    pub fn cloned_bytes(&self) -> usize {
+        match &self.form {
+            Form::Packed(run) => run.heap_bytes(),
+            Form::Ranked(ranked) => size_of::<Ranked>() + ranked.scores.cloned_bytes(),
+        }
+    }
+
     /// Returns the run of a small set, for a snapshot.
     pub fn packed(&self) -> Option<&Run> {
         if let Form::Packed(run) = &self.form { Some(run) } else { None }

@@ -19,6 +19,7 @@ mod batch;
 mod dismantle;
 mod draw;
 mod prepare;
+mod segment;
 
 use std::ops::Deref;
 use std::slice;
@@ -26,12 +27,17 @@ use std::slice;
 use siphasher::sip::SipHasher13;
 
 pub use batch::Batch;
+pub use segment::{Hold, Owned, Shared};
 
-use crate::base::same::same;
+use segment::Segment;
+
 use crate::base::time::Time;
 
 /// What a table can hold: something that knows its own key.
-pub trait Keyed {
+pub trait Keyed: Sized {
+    /// How its tables hold their segments: [`Owned`], or [`Shared`] where a table may be cloned that is large.
+    type Held: Hold<Self>;
+
     /// Returns the bytes that the entry is found by. They must not change while it is in a table.
     fn key(&self) -> &[u8];
 
@@ -50,11 +56,11 @@ pub struct HashKey(pub u64, pub u64);
 /// A *hash* is what [`Table::hash`] makes of a key; a caller that needs it more than once computes it once and uses the
 /// methods called `…_hashed`. A *position* is the upper half of a hash; everything that walks goes by position.
 #[derive(Clone)]
-pub struct Table<T> {
+pub struct Table<T: Keyed> {
     key: HashKey,
     /// For every prefix of `depth` bits, which of `segments` holds it. Empty until the first entry comes.
     directory: Vec<u32>,
-    segments: Vec<Segment<T>>,
+    segments: Vec<T::Held>,
     depth: u8,
     /// How many segments are told apart by all `depth` bits. With none, the directory is twice as long as need be.
     deepest: usize,
@@ -125,10 +131,13 @@ impl<T: Keyed> Table<T> {
 
     /// Returns the bytes that the table has allocated, without what its entries own.
     pub fn heap_bytes(&self) -> usize {
-        let lists: usize = self.segments.iter().map(Segment::heap_bytes).sum();
-        self.directory.capacity() * size_of::<u32>()
-            + self.segments.capacity() * size_of::<Segment<T>>()
-            + lists
+        let lists: usize = self.segments.iter().map(|segment| segment.heap_bytes()).sum();
+        self.directory.capacity() * size_of::<u32>() + self.segments.capacity() * size_of::<T::Held>() + lists
+    }
+
+    /// Returns the bytes that a clone allocates, of a table whose segments are shared.
+    pub fn cloned_bytes(&self) -> usize {
+        self.directory.len() * size_of::<u32>() + self.segments.len() * size_of::<T::Held>()
     }
 
     /// Returns the sum of what `measure` says of the entries; of more than a thousand, an estimate from the first ones.
@@ -304,6 +313,7 @@ impl<T: Keyed> Table<T> {
             let segment = &mut self.segments[segment];
             looked_at += 1;
             if segment.soonest.is_some_and(|soonest| soonest <= now) {
+                let segment = segment.edit();
                 looked_at += segment.len();
                 segment.soonest = segment.items.iter().filter_map(T::deadline).min();
                 segment
@@ -330,7 +340,7 @@ impl<T: Keyed> Table<T> {
 
     /// Makes the directory's slots of a segment's range point to it.
     fn point_to(&mut self, segment: usize) {
-        let Segment { prefix, depth, .. } = self.segments[segment];
+        let Segment { prefix, depth, .. } = *self.segments[segment];
         let first = self.slot_of(prefix);
         let slots = 1 << (self.depth - depth);
         self.directory[first..first + slots].fill(segment as u32);
@@ -343,11 +353,11 @@ impl<T: Keyed> Table<T> {
             self.depth += 1;
             self.deepest = 0;
         }
-        let upper = self.segments[segment].split();
+        let upper = self.segments[segment].edit().split();
         if upper.depth == self.depth {
             self.deepest += 2;
         }
-        self.segments.push(upper);
+        self.segments.push(upper.into());
         self.point_to(self.segments.len() - 1);
     }
 
@@ -357,8 +367,8 @@ impl<T: Keyed> Table<T> {
             if self.segments[lower].depth == self.depth {
                 self.deepest -= 2;
             }
-            let taken = std::mem::take(&mut self.segments[upper]);
-            self.segments[lower].merge(taken);
+            let taken = std::mem::take(self.segments[upper].edit());
+            self.segments[lower].edit().merge(taken);
             self.point_to(lower);
             // The last segment moves into the hole.
             self.segments.swap_remove(upper);
@@ -395,7 +405,7 @@ impl<T: Keyed> Table<T> {
 }
 
 /// The entries of a table in order of position.
-pub struct Iter<'a, T> {
+pub struct Iter<'a, T: Keyed> {
     table: &'a Table<T>,
     run: slice::Iter<'a, T>,
     /// Where the run after this one begins.
@@ -418,7 +428,7 @@ impl<'a, T: Keyed> Iterator for Iter<'a, T> {
 }
 
 /// The place of a key: taken or free.
-pub enum Slot<'a, T> {
+pub enum Slot<'a, T: Keyed> {
     Occupied(Occupied<'a, T>),
     Vacant(Vacant<'a, T>),
 }
@@ -427,7 +437,7 @@ pub enum Slot<'a, T> {
 ///
 /// Reads as the entry. What could change its deadline goes through [`Occupied::update`], which keeps the table's
 /// counts right.
-pub struct Occupied<'a, T> {
+pub struct Occupied<'a, T: Keyed> {
     table: &'a mut Table<T>,
     segment: usize,
     index: usize,
@@ -437,7 +447,7 @@ impl<'a, T: Keyed> Occupied<'a, T> {
     /// Changes the entry, its deadline too, but not its key.
     #[inline(always)]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
-        let segment = &mut self.table.segments[self.segment];
+        let segment = self.table.segments[self.segment].edit();
         let item = &mut segment.items[self.index];
         let before = item.deadline();
         let result = change(item);
@@ -457,12 +467,12 @@ impl<'a, T: Keyed> Occupied<'a, T> {
     /// Returns the entry for as long as the table was borrowed. Its key and deadline must stay as they are.
     #[inline(always)]
     pub fn into_mut(self) -> &'a mut T {
-        &mut self.table.segments[self.segment].items[self.index]
+        &mut self.table.segments[self.segment].edit().items[self.index]
     }
 
     /// Takes the entry out.
     pub fn remove(self) -> T {
-        let segment = &mut self.table.segments[self.segment];
+        let segment = self.table.segments[self.segment].edit();
         let item = segment.remove(self.index);
         self.table.len -= 1;
         self.table.volatile -= usize::from(item.deadline().is_some());
@@ -473,7 +483,7 @@ impl<'a, T: Keyed> Occupied<'a, T> {
     }
 }
 
-impl<T> Deref for Occupied<'_, T> {
+impl<T: Keyed> Deref for Occupied<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -482,7 +492,7 @@ impl<T> Deref for Occupied<'_, T> {
 }
 
 /// A place where a key's entry can go.
-pub struct Vacant<'a, T> {
+pub struct Vacant<'a, T: Keyed> {
     table: &'a mut Table<T>,
     tag: u32,
     segment: usize,
@@ -500,7 +510,7 @@ impl<'a, T: Keyed> Vacant<'a, T> {
         let table = &mut *self.table;
         if table.directory.is_empty() {
             table.directory = vec![0];
-            table.segments.push(Segment::default());
+            table.segments.push(Segment::default().into());
             table.deepest = 1;
         }
         while table.segments[self.segment].is_full() {
@@ -512,173 +522,13 @@ impl<'a, T: Keyed> Vacant<'a, T> {
             self.segment = table.segment_of(self.tag).expect("it has segments");
             self.index = table.segments[self.segment].lower_bound(self.tag);
         }
-        let segment = &mut table.segments[self.segment];
+        let segment = table.segments[self.segment].edit();
         table.len += 1;
         table.volatile += usize::from(entry.deadline().is_some());
         segment.hurry(entry.deadline());
         segment.insert(self.index, self.tag, entry);
         Occupied { table: self.table, segment: self.segment, index: self.index }
     }
-}
-
-/// The entries of one range of positions, in order.
-#[derive(Clone)]
-struct Segment<T> {
-    /// The positions of `items`, rising.
-    tags: Vec<u32>,
-    items: Vec<T>,
-    /// The first position of the range. Its upper `depth` bits are those of every position in it.
-    prefix: u32,
-    depth: u8,
-    /// How many entries the first one is to make room for, if more than usual.
-    room: u16,
-    /// No deadline in here is sooner. It may have been that of an entry that is gone.
-    soonest: Option<Time>,
-}
-
-impl<T> Default for Segment<T> {
-    fn default() -> Self {
-        Self { tags: Vec::new(), items: Vec::new(), prefix: 0, depth: 0, room: 0, soonest: None }
-    }
-}
-
-impl<T> Segment<T> {
-    /// As many entries make a segment full. More make insertions move more memory; fewer add headers: at 128, 256 and
-    /// 512 pointers a key takes 14.0, 13.4 and 13.1 bytes of table.
-    const LIMIT: usize = match size_of::<T>() {
-        0..=16 => 256,
-        17..=32 => 128,
-        _ => 64,
-    };
-
-    fn len(&self) -> usize {
-        self.tags.len()
-    }
-
-    fn is_full(&self) -> bool {
-        self.len() >= Self::LIMIT
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.tags.capacity() * size_of::<u32>() + self.items.capacity() * size_of::<T>()
-    }
-
-    /// Returns the first position after the range.
-    fn end(&self) -> u64 {
-        u64::from(self.prefix) + (END >> self.depth)
-    }
-
-    /// Notes that there may be something to expire at `deadline`.
-    fn hurry(&mut self, deadline: Option<Time>) {
-        self.soonest = match (self.soonest, deadline) {
-            (Some(soonest), Some(deadline)) => Some(soonest.min(deadline)),
-            (soonest, deadline) => soonest.or(deadline),
-        };
-    }
-
-    /// Returns the index of the first entry at this position or a later one.
-    ///
-    /// Positions are spread evenly, so the share of the range before `tag` is about the share of entries before it:
-    /// with n of them the guess is off by 0.3 √n on average. A few steps in a cache line beat any cleverer search.
-    #[inline(always)]
-    fn lower_bound(&self, tag: u32) -> usize {
-        if self.len() > Self::LIMIT {
-            // At the greatest depth there may be thousands, and not spread evenly at all.
-            return self.tags.partition_point(|&other| other < tag);
-        }
-        let mut at = self.guess(tag);
-        while at > 0 && self.tags[at - 1] >= tag {
-            at -= 1;
-        }
-        while at < self.tags.len() && self.tags[at] < tag {
-            at += 1;
-        }
-        at
-    }
-
-    /// Returns about the index of the first entry at this position or a later one.
-    #[inline(always)]
-    fn guess(&self, tag: u32) -> usize {
-        let share = u64::from(tag.wrapping_shl(u32::from(self.depth)));
-        ((share * self.len() as u64) >> 32) as usize
-    }
-
-    fn insert(&mut self, index: usize, tag: u32, item: T) {
-        self.make_room(1);
-        self.tags.insert(index, tag);
-        self.items.insert(index, item);
-    }
-
-    /// Makes room for so many entries, and a few more if that takes more memory.
-    fn make_room(&mut self, more: usize) {
-        if self.tags.capacity().min(self.items.capacity()) < self.len() + more {
-            let room = slack(self.len()).max(std::mem::take(&mut self.room).into()).max(more);
-            self.tags.reserve_exact(room);
-            self.items.reserve_exact(room);
-        }
-    }
-
-    fn remove(&mut self, index: usize) -> T {
-        self.tags.remove(index);
-        let item = self.items.remove(index);
-        if self.items.capacity() / 2 > self.len() + slack(self.len()) {
-            self.fit();
-        }
-        item
-    }
-
-    /// Cuts the upper half of the range off.
-    fn split(&mut self) -> Self {
-        self.depth += 1;
-        let prefix = self.prefix | 1 << (32 - u32::from(self.depth));
-        let middle = self.tags.partition_point(|&tag| tag < prefix);
-        let mut upper = Self {
-            tags: self.tags.split_off(middle),
-            items: self.items.split_off(middle),
-            prefix,
-            depth: self.depth,
-            room: 0,
-            soonest: self.soonest,
-        };
-        upper.fit();
-        self.fit();
-        upper
-    }
-
-    /// Takes in the other half of the range that this one is the lower half of.
-    fn merge(&mut self, mut upper: Self) {
-        self.tags.append(&mut upper.tags);
-        self.items.append(&mut upper.items);
-        self.hurry(upper.soonest);
-        self.depth -= 1;
-        self.fit();
-    }
-
-    /// Leaves room for a few more entries and gives the rest back.
-    fn fit(&mut self) {
-        let room = self.len() + slack(self.len());
-        self.tags.shrink_to(room);
-        self.items.shrink_to(room);
-    }
-}
-
-impl<T: Keyed> Segment<T> {
-    /// Returns the index of a key's entry, or the one where it belongs.
-    fn find(&self, tag: u32, key: &[u8]) -> Result<usize, usize> {
-        let mut index = self.lower_bound(tag);
-        while self.tags.get(index) == Some(&tag) {
-            if same(self.items[index].key(), key) {
-                return Ok(index);
-            }
-            index += 1;
-        }
-        Err(index)
-    }
-}
-
-/// Returns the room to leave beside `len` entries: an eighth, so that memory is filled to 94 % on average.
-const fn slack(len: usize) -> usize {
-    len / 8 + 4
 }
 
 /// Returns the part of a hash that entries are ordered by.
@@ -698,6 +548,8 @@ mod tests {
     pub(super) struct Item(pub Vec<u8>, pub Option<Time>);
 
     impl Keyed for Item {
+        type Held = Shared<Self>;
+
         fn key(&self) -> &[u8] {
             &self.0
         }
@@ -745,6 +597,46 @@ mod tests {
             assert_eq!(self.iter().count(), self.len());
             assert_eq!(self.iter().filter(|item| item.deadline().is_some()).count(), self.volatile());
         }
+    }
+
+    #[test]
+    fn clones_share_what_none_has_changed() {
+        let mut random = Random::new(3);
+        let mut table = Table::new(KEY);
+        (0..20_000).for_each(|n| drop(table.insert(item(n))));
+        let mut clones = vec![];
+        for round in 0..20 {
+            let contents: Vec<Item> = table.iter().cloned().collect();
+            clones.push((table.clone(), contents));
+            for _ in 0..[1, 50, 5_000][round % 3] {
+                let n = random.below(30_000);
+                match random.below(3) {
+                    0 => drop(table.insert(item(n))),
+                    1 => drop(table.remove(&key(n))),
+                    _ => {
+                        if let Some(mut entry) = table.find_mut(&key(n)) {
+                            entry.update(|entry| entry.1 = Some(Time(n)));
+                        }
+                    }
+                }
+            }
+            table.check();
+        }
+        let shared = |one: &Table<Item>, other: &Table<Item>| {
+            let all = one.segments.iter().zip(&other.segments);
+            all.filter(|(one, other)| std::ptr::eq::<Segment<Item>>(&***one, &***other)).count()
+        };
+        assert!(shared(&clones[0].0, &clones[1].0) + 1 >= clones[0].0.segments());
+        for (mut clone, contents) in clones {
+            clone.check();
+            assert!(clone.iter().eq(&contents));
+            let mut taken = 0;
+            while clone.dismantle(100, |_| ()) > 0 {
+                taken += 1;
+            }
+            assert!(taken > 0 && clone.is_empty());
+        }
+        table.check();
     }
 
     #[test]

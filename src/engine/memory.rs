@@ -169,7 +169,7 @@ impl Engine {
         if self.shared.is_paused(now) || left_to_primary || loading {
             return;
         }
-        while !self.keyspace.rubbish.is_empty() && self.shared.excess() > 0 {
+        while self.keyspace.has_rubbish() && self.shared.excess() > 0 {
             self.keyspace.free_rubbish(1_000);
         }
         // Room that clients do not need goes before keys do, and so do clients that take more than their share.

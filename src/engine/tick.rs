@@ -65,15 +65,14 @@ impl Engine {
         }
         let cron = (!self.shared.cron_paused && self.has_chores())
             .then(|| self.last_cron.plus_micros(self.cron_period_us()));
-        let rubbish =
-            (!self.keyspace.rubbish.is_empty()).then(|| self.last_freed.plus_micros(FREEING_PERIOD_US));
+        let rubbish = self.keyspace.has_rubbish().then(|| self.last_freed.plus_micros(FREEING_PERIOD_US));
         let deadlines = [self.shared.waits.next_deadline(), self.shared.pause.deadline(), cron, rubbish];
         deadlines.into_iter().flatten().min()
     }
 
     /// Frees some of what was removed, if it has not just done so.
     fn free_rubbish(&mut self, now: Time) {
-        if !self.keyspace.rubbish.is_empty() && now >= self.last_freed.plus_micros(FREEING_PERIOD_US) {
+        if self.keyspace.has_rubbish() && now >= self.last_freed.plus_micros(FREEING_PERIOD_US) {
             self.last_freed = now;
             self.keyspace.free_rubbish(FREEING_BUDGET);
         }

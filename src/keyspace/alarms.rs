@@ -6,7 +6,7 @@ use crate::data::Kind;
 use crate::data::entry::{Entry, ValueRef};
 use crate::data::hash::Hash;
 use crate::data::object::Object;
-use crate::data::table::{Keyed, Table};
+use crate::data::table::{Keyed, Owned, Table};
 
 /// The keys of hashes whose fields have deadlines, and a moment that none of these is before.
 ///
@@ -23,6 +23,8 @@ struct Alarm {
 }
 
 impl Keyed for Alarm {
+    type Held = Owned<Self>;
+
     fn key(&self) -> &[u8] {
         &self.key
     }

@@ -458,7 +458,7 @@ impl<'a> Db<'a> {
     #[inline(always)]
     fn keep(&mut self, key: &[u8]) {
         if self.keyspace.freeze.is_some() {
-            self.keyspace.keep(self.index, key, |entry| entry.clone());
+            self.keyspace.keep(self.index, key, |entry| (entry.clone(), entry.cloned_bytes()));
         }
     }
 
@@ -470,7 +470,9 @@ impl<'a> Db<'a> {
         if self.keyspace.freeze.is_some() {
             self.keyspace.keep(self.index, key, |mut entry| {
                 let bare = Entry::new(key, NewValue::Int(0), entry.deadline(), entry.clock());
-                entry.replace(bare)
+                let old = entry.replace(bare);
+                let bytes = old.heap_bytes();
+                (old, bytes)
             });
         }
         hash

@@ -10,15 +10,16 @@
 //!                      │ the others: as they are in the table
 //! ```
 //!
-//! What is kept of a value that is changed in place is a clone of all of it; one that is overwritten or removed moves. So
-//! the first change of a large value holds everybody up once a snapshot, and its memory is there twice until the walk has
-//! written it, which it does next. With a million elements that is 90 to 170 ms for a table (hash, set, sorted set), 1 to
-//! 5 ms for a list or a stream, and for a string of 100 MB 60 ms; redis-server pays by the page.
+//! What is kept of a value that is changed in place is a clone; one that is overwritten or removed moves. A clone has the
+//! blocks of a large hash, set or sorted set in common with the value, which copies those that it changes from then on.
+//! That of a list or a stream of a million elements takes 1 to 5 ms, that of a string of 100 MB 60 ms. What was kept and is
+//! written is freed a little at a time.
 
 use crate::base::bytes::Bytes;
 use crate::data::entry::{Entry, NewValue};
 use crate::data::table::Table;
 
+use super::rubbish::Rubbish;
 use super::{Database, DatabaseId};
 
 /// After the last position of every table.
@@ -106,9 +107,10 @@ impl Freeze {
         }
     }
 
-    /// Keeps what a key holds, if [`Freeze::needs`] it: nothing, if the key is to be new.
-    pub(super) fn keep(&mut self, id: DatabaseId, hash: u64, key: &[u8], entry: Option<Entry>) {
-        self.kept_bytes += entry.as_ref().map_or(0, |entry| entry.heap_bytes() as u64);
+    /// Keeps what a key holds, if [`Freeze::needs`] it: nothing, if the key is to be new. `bytes` is how much memory that
+    /// takes which would be free otherwise.
+    pub(super) fn keep(&mut self, id: DatabaseId, hash: u64, key: &[u8], entry: Option<Entry>, bytes: usize) {
+        self.kept_bytes += bytes as u64;
         if let Some(busy) = self.busy.as_mut().filter(|busy| busy.is(id, hash, key)) {
             busy.kept = entry;
             return;
@@ -130,34 +132,50 @@ impl Freeze {
         self.kept_bytes
     }
 
-    /// Visits what is still to be written; returns false if there is nothing left.
-    pub(super) fn walk(&mut self, dbs: &[Database], mut visit: impl FnMut(Facts, &Entry) -> Visit) -> bool {
+    /// Gives up what is still kept.
+    pub(super) fn dissolve(self, rubbish: &mut Rubbish) {
+        let kept = self.kept.into_iter().map(|(_, entry)| entry);
+        kept.chain(self.busy.and_then(|busy| busy.kept)).for_each(|entry| rubbish.put(entry));
+        for Frozen { front, aside, .. } in self.databases {
+            aside.into_iter().chain([front.marked]).for_each(|table| rubbish.put_all(table));
+        }
+    }
+
+    /// Visits what is still to be written; returns false if there is nothing left. What was kept for it is then rubbish.
+    pub(super) fn walk(
+        &mut self,
+        dbs: &[Database],
+        rubbish: &mut Rubbish,
+        mut visit: impl FnMut(Facts, &Entry) -> Visit,
+    ) -> bool {
         if let Some(busy) = self.busy.take() {
             let frozen = &self.databases[busy.id.0 as usize];
             let table = frozen.aside.as_ref().unwrap_or_else(|| table_of(dbs, busy.id));
             let entry = busy.kept.as_ref().or_else(|| table.find_hashed(busy.hash, busy.key.as_slice()));
-            match entry.map_or(Visit::Next, |entry| visit(frozen.facts, entry)) {
-                Visit::Next => {}
-                Visit::Pause => return true,
-                Visit::Again => {
-                    self.busy = Some(busy);
-                    return true;
-                }
+            let next = entry.map_or(Visit::Next, |entry| visit(frozen.facts, entry));
+            if next == Visit::Again {
+                self.busy = Some(busy);
+                return true;
+            }
+            busy.kept.into_iter().for_each(|entry| rubbish.put(entry));
+            if next == Visit::Pause {
+                return true;
             }
         }
         while let Some((id, entry)) = self.kept.pop() {
-            match visit(self.databases[id.0 as usize].facts, &entry) {
-                Visit::Next => {}
-                Visit::Pause => return true,
-                Visit::Again => {
-                    let hash = table_of(dbs, id).hash(entry.key());
-                    self.busy = Some(Busy { id, hash, key: Bytes::from(entry.key()), kept: Some(entry) });
-                    return true;
-                }
+            let next = visit(self.databases[id.0 as usize].facts, &entry);
+            if next == Visit::Again {
+                let hash = table_of(dbs, id).hash(entry.key());
+                self.busy = Some(Busy { id, hash, key: Bytes::from(entry.key()), kept: Some(entry) });
+                return true;
+            }
+            rubbish.put(entry);
+            if next == Visit::Pause {
+                return true;
             }
         }
         while self.at < self.databases.len() {
-            if self.walk_table(dbs, &mut visit) {
+            if self.walk_table(dbs, rubbish, &mut visit) {
                 return true;
             }
             self.at += 1;
@@ -166,7 +184,12 @@ impl Freeze {
     }
 
     /// Goes on in the table of the database at `at`; returns false at its end.
-    fn walk_table(&mut self, dbs: &[Database], visit: &mut impl FnMut(Facts, &Entry) -> Visit) -> bool {
+    fn walk_table(
+        &mut self,
+        dbs: &[Database],
+        rubbish: &mut Rubbish,
+        visit: &mut impl FnMut(Facts, &Entry) -> Visit,
+    ) -> bool {
         let id = DatabaseId(self.at as u32);
         let Frozen { facts, front, aside } = &mut self.databases[self.at];
         let table = aside.as_ref().unwrap_or_else(|| table_of(dbs, id));
@@ -194,7 +217,7 @@ impl Freeze {
             }
         }
         front.pass(END);
-        *aside = None;
+        aside.take().into_iter().for_each(|table| rubbish.put_all(table));
         false
     }
 }

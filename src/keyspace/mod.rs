@@ -70,6 +70,8 @@ pub struct Keyspace {
     freeze: Option<Box<Freeze>>,
     /// What is removed and not freed yet.
     pub rubbish: Rubbish,
+    /// What a snapshot was kept for and has been written. Nobody asked for it to be freed later, so it is not told of.
+    left_over: Rubbish,
 }
 
 /// Names a database for good: SWAPDB exchanges numbers.
@@ -150,6 +152,7 @@ impl Keyspace {
             candidates: evict::Candidates::default(),
             freeze: None,
             rubbish: Rubbish::default(),
+            left_over: Rubbish::default(),
         }
     }
 
@@ -258,6 +261,7 @@ impl Keyspace {
 
     /// Sets the point in time that [`Keyspace::walk_frozen`] tells of. There is one at a time.
     pub fn freeze(&mut self) {
+        self.thaw();
         self.freeze = Some(Box::new(Freeze::new(&self.dbs)));
     }
 
@@ -282,7 +286,9 @@ impl Keyspace {
 
     /// Forgets the point in time and what was kept for it.
     pub fn thaw(&mut self) {
-        self.freeze = None;
+        if let Some(freeze) = self.freeze.take() {
+            freeze.dissolve(&mut self.left_over);
+        }
     }
 
     /// Returns how many bytes were kept for the walk so far because they were changed before it came there.
@@ -295,28 +301,31 @@ impl Keyspace {
     /// What has changed since comes before the walk goes on, so databases are not in order.
     pub fn walk_frozen(&mut self, visit: impl FnMut(Facts, &Entry) -> Visit) -> bool {
         let Some(mut freeze) = self.freeze.take() else { return false };
-        let more = freeze.walk(&self.dbs, visit);
-        self.freeze = more.then_some(freeze);
+        let more = freeze.walk(&self.dbs, &mut self.left_over, visit);
+        self.freeze = Some(freeze);
+        if !more {
+            self.thaw();
+        }
         more
     }
 
     /// Keeps what a key holds, or that it is not there, if the snapshot has yet to write that. `old` copies the entry,
-    /// or leaves another of the same key in its place.
+    /// or leaves another of the same key in its place; it also returns how much memory it keeps with that.
     #[cold]
-    fn keep(&mut self, db: u32, key: &[u8], old: impl FnOnce(Occupied<'_, Entry>) -> Entry) {
+    fn keep(&mut self, db: u32, key: &[u8], old: impl FnOnce(Occupied<'_, Entry>) -> (Entry, usize)) {
         let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &mut self.dbs[db as usize])
         else {
             return;
         };
         let hash = table.hash(key);
         if freeze.needs(*id, hash, key) {
-            freeze.keep(*id, hash, key, table.find_mut_hashed(hash, key).map(old));
+            let (entry, bytes) = table.find_mut_hashed(hash, key).map(old).unzip();
+            freeze.keep(*id, hash, key, entry, bytes.unwrap_or(0));
         }
     }
 
-    /// Keeps an entry that was just taken out, if the snapshot has yet to write it.
+    /// Keeps an entry that was removed, if the snapshot has yet to write it; returns it if not.
     #[cold]
-    /// Keeps an entry that was removed if the snapshot needs it; returns it if not.
     fn keep_entry(&mut self, db: u32, entry: Entry) -> Option<Entry> {
         let (Some(freeze), Database { id, table, .. }) = (&mut self.freeze, &self.dbs[db as usize]) else {
             return Some(entry);
@@ -325,13 +334,23 @@ impl Keyspace {
         if !freeze.needs(*id, hash, &key) {
             return Some(entry);
         }
-        freeze.keep(*id, hash, &key, Some(entry));
+        let bytes = entry.heap_bytes();
+        freeze.keep(*id, hash, &key, Some(entry), bytes);
         None
     }
 
-    /// Frees about so many elements of what was removed.
+    /// Tells whether there is anything to be freed.
+    pub fn has_rubbish(&self) -> bool {
+        !self.rubbish.is_empty() || !self.left_over.is_empty()
+    }
+
+    /// Frees about so many elements of what nobody can reach any more.
     pub fn free_rubbish(&mut self, budget: usize) {
-        self.stats.freed_later += self.rubbish.free(budget);
+        if self.rubbish.is_empty() {
+            self.left_over.free(budget);
+        } else {
+            self.stats.freed_later += self.rubbish.free(budget);
+        }
     }
 
     fn clear_database(&mut self, db: u32, later: bool) {

@@ -1,6 +1,6 @@
 //! Many entries that go into a table at once.
 
-use super::{Keyed, Segment, Slot, Table, tag};
+use super::{Hold, Keyed, Segment, Slot, Table, tag};
 
 /// Entries that are to go into a table together, each with its hash.
 ///
@@ -115,7 +115,7 @@ impl<T: Keyed> Table<T> {
         aside: &mut Segment<T>,
         twin: &mut Twin<T>,
     ) {
-        let segment = &mut self.segments[segment];
+        let segment = self.segments[segment].edit();
         segment.make_room(group.len());
         let before = segment.len();
         aside.tags.append(&mut segment.tags);

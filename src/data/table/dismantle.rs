@@ -1,9 +1,9 @@
 //! A table that nobody needs any more, taken apart piece by piece.
 
-use super::Table;
+use super::{Hold, Keyed, Table};
 
-impl<T> Table<T> {
-    /// Takes up to `budget` entries out and gives them away; returns how many. From then on nothing can be looked up:
+impl<T: Keyed> Table<T> {
+    /// Takes up to about `budget` entries out and gives them away, if nobody else has them; returns how many. From then on nothing can be looked up:
     /// the table is good for more of this alone.
     pub fn dismantle(&mut self, budget: usize, mut give: impl FnMut(T)) -> usize {
         self.directory = Vec::new();
@@ -11,13 +11,18 @@ impl<T> Table<T> {
         while taken < budget
             && let Some(segment) = self.segments.last_mut()
         {
-            match segment.items.pop() {
-                Some(entry) => {
+            let len = segment.len();
+            match segment.own().map(|segment| segment.items.pop()) {
+                Some(Some(entry)) => {
                     give(entry);
                     taken += 1;
+                    continue;
                 }
-                None => drop(self.segments.pop()),
+                Some(None) => {}
+                // Somebody else goes on with it.
+                None => taken += len,
             }
+            self.segments.pop();
         }
         self.len -= taken;
         taken

@@ -62,11 +62,13 @@ mod tests {
     use std::collections::{HashMap, HashSet};
 
     use super::*;
-    use crate::data::table::HashKey;
+    use crate::data::table::{HashKey, Owned};
 
     struct Item([u8; 1]);
 
     impl Keyed for Item {
+        type Held = Owned<Self>;
+
         fn key(&self) -> &[u8] {
             &self.0
         }

@@ -1,6 +1,7 @@
 //! Tables that are about to get many entries.
 
-use super::{Keyed, Segment, Table, slack};
+use super::segment::slack;
+use super::{Keyed, Segment, Table};
 
 /// No table is prepared for more entries, whoever announces them: that takes five megabytes.
 const EXPECTED_MAX: usize = 1 << 23;
@@ -18,7 +19,7 @@ impl<T: Keyed> Table<T> {
         let room = (count >> depth) + slack(count >> depth) / 2;
         let segment =
             |n: u32| Segment { prefix: n << (32 - depth), depth, room: room as u16, ..Segment::default() };
-        self.segments = (0..1 << depth).map(segment).collect();
+        self.segments = (0..1 << depth).map(|n| segment(n).into()).collect();
         self.directory = (0..1 << depth).collect();
         (self.depth, self.deepest) = (depth, 1 << depth);
     }
