@@ -3,8 +3,8 @@ import type { Reply } from "./values.js";
 
 /** Takes nothing away: by itself a decoder takes U+FEFF at the beginning for a mark of the encoding. */
 export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Up to this length, in bytes, ASCII is read faster here than by the decoder. */
-const SHORT = 32;
+/** Up to this length, in bytes, ASCII is read faster here than by the decoder. It takes a browser's three times as long to begin. */
+const SHORT = "process" in globalThis ? 32 : 64;
 
 /** A message that nobody asked for: `["message", channel, payload]`. */
 export class Push {
@@ -130,7 +130,15 @@ export class Reader {
     if (end - start > SHORT) return decoder.decode(bytes.subarray(start, end));
     let text = "";
     let i = start;
-    // Eight at a time: every piece that is appended is a string of its own until somebody reads the whole.
+    // Many at a time: every piece that is appended is a string of its own until somebody reads the whole.
+    for (; i + 16 <= end; i += 16) {
+      const a = bytes[i]!, b = bytes[i + 1]!, c = bytes[i + 2]!, d = bytes[i + 3]!;
+      const e = bytes[i + 4]!, f = bytes[i + 5]!, g = bytes[i + 6]!, h = bytes[i + 7]!;
+      const j = bytes[i + 8]!, k = bytes[i + 9]!, l = bytes[i + 10]!, m = bytes[i + 11]!;
+      const n = bytes[i + 12]!, o = bytes[i + 13]!, p = bytes[i + 14]!, q = bytes[i + 15]!;
+      if ((a | b | c | d | e | f | g | h | j | k | l | m | n | o | p | q) > 127) return decoder.decode(bytes.subarray(start, end));
+      text += String.fromCharCode(a, b, c, d, e, f, g, h, j, k, l, m, n, o, p, q);
+    }
     for (; i + 8 <= end; i += 8) {
       const a = bytes[i]!, b = bytes[i + 1]!, c = bytes[i + 2]!, d = bytes[i + 3]!;
       const e = bytes[i + 4]!, f = bytes[i + 5]!, g = bytes[i + 6]!, h = bytes[i + 7]!;

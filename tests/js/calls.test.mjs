@@ -21,6 +21,18 @@ test("strings of any length and any letters survive", (t) => {
   }
 });
 
+test("a wide letter may stand anywhere", (t) => {
+  const db = RedletSync.openSync();
+  for (let length = 0; length < 180; length++) {
+    const text = "abcdefghij".repeat(18).slice(0, length);
+    assert.equal(db.echo(text), text);
+    for (let at = length % 7; at <= length; at += 7) {
+      const wide = `${text.slice(0, at)}é${text.slice(at)}`;
+      assert.equal(db.echo(wide), wide);
+    }
+  }
+});
+
 test("bytes go in and come out as they are", (t) => {
   const db = RedletSync.openSync();
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
