@@ -1,21 +1,11 @@
 import { RedisError } from "./errors.js";
+import { nodeSlice } from "./node.js";
 import type { Reply } from "./values.js";
 
 /** Takes nothing away: by itself a decoder takes U+FEFF at the beginning for a mark of the encoding. */
 export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Node's own way to do the same, where it is found to work: it makes no view of the bytes. */
-const slice = (() => {
-  try {
-    type WithBuffer = { Buffer?: { prototype: { utf8Slice?(this: Uint8Array, start: number, end: number): string } } };
-    const found = (globalThis as WithBuffer).Buffer?.prototype.utf8Slice;
-    return found?.call(Uint8Array.of(97, 98, 99), 1, 2) === "b" ? found : undefined;
-  } catch {
-    return undefined;
-  }
-})();
-
 function decode(bytes: Uint8Array, start: number, end: number): string {
-  return slice === undefined ? decoder.decode(bytes.subarray(start, end)) : slice.call(bytes, start, end);
+  return nodeSlice === undefined ? decoder.decode(bytes.subarray(start, end)) : nodeSlice.call(bytes, start, end);
 }
 
 /** Up to this length, in bytes, ASCII is read faster here than by the decoder. It takes a browser's three times as long to begin. */
