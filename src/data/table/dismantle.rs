@@ -3,8 +3,8 @@
 use super::{Hold, Keyed, Table};
 
 impl<T: Keyed> Table<T> {
-    /// Takes up to about `budget` entries out and gives them away, if nobody else has them; returns how many. From then on nothing can be looked up:
-    /// the table is good for more of this alone.
+    /// Takes about `budget` entries out, and gives those away that no clone has in common; returns how many there were.
+    /// From then on nothing can be looked up: the table is good for more of this alone.
     pub fn dismantle(&mut self, budget: usize, mut give: impl FnMut(T)) -> usize {
         self.directory = Vec::new();
         let mut taken = 0;
